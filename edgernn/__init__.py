@@ -1,0 +1,1 @@
+"""Keras recurrent models on phones, Raspberry Pi and microcontrollers."""

@@ -1,0 +1,1 @@
+"""The recurrent cells, each its equations written once."""

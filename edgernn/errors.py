@@ -1,0 +1,65 @@
+"""The errors that edgernn raises on purpose, each with the exit status that the command line gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class EdgernnError(Exception):
+    """An error with a message that says where, what was expected and what was found, and a hint that says what to do.
+
+    Attributes:
+        message: one sentence, ``where: rule. Found: ...``.
+        hint: what the user can do about it, or an empty string.
+        exit_status: the status with which the command line ends.
+    """
+
+    exit_status = 2
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        """Keep the message and the hint apart, so that the command line can print them on two lines."""
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Message and hint in one string."""
+        return f"{self.message} Hint: {self.hint}" if self.hint else self.message
+
+
+class InputError(EdgernnError):
+    """Bad usage or bad input: a wrong option, a broken file, an unsupported layer (exit status 2)."""
+
+
+class CheckFailed(EdgernnError):
+    """A check that the user asked for did not hold (exit status 1)."""
+
+    exit_status = 1
+
+
+class EnvironmentProblem(EdgernnError):
+    """The machine lacks something: a package, disk space, a runtime, a device (exit status 3)."""
+
+    exit_status = 3
+
+
+class UnsupportedError(InputError):
+    """A model breaks one or more rules; all of them are gathered before this is raised.
+
+    Attributes:
+        broken: one ``(message, hint)`` pair per broken rule, in the model's order.
+    """
+
+    def __init__(self, broken: Iterable[tuple[str, str]]) -> None:
+        """Join the broken rules, one per line."""
+        self.broken = list(broken)
+        hints = list(dict.fromkeys(hint for _, hint in self.broken if hint))
+        super().__init__("\n".join(message for message, _ in self.broken), hint=" ".join(hints))
+
+
+def missing_extra(package: str, extra: str, purpose: str) -> EnvironmentProblem:
+    """The error for an optional package that is not installed, with the command that installs it."""
+    return EnvironmentProblem(
+        f"{purpose} needs the package '{package}', which is not installed.",
+        hint=f"pip install 'edgernn[{extra}]'",
+    )

@@ -1,0 +1,171 @@
+"""What every command prints with: results on stdout as a table or as JSON, progress and notes on stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_NUMBER = re.compile(r"[-+]?\d[\d,]*(\.\d+)?(e[-+]?\d+)?( ?[%x]| [A-Za-z]{1,3})?", re.IGNORECASE)
+_BLANK = frozenset({"", "-", "nan", "inf", "-inf"})
+_WIDE = 10_000  # columns; a pipe has no width, so nothing may be cut off or wrapped there
+
+
+def wants_color() -> bool:
+    """False if the user asks for plain text by setting NO_COLOR (https://no-color.org)."""
+    return not os.environ.get("NO_COLOR")
+
+
+def json_option(function: Function) -> Function:
+    """Give a command the flag ``--json``, passed to it as the keyword ``as_json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")(function)
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """Print a result on stdout as indented JSON: ``schema`` and ``version`` first, the other keys in their given order.
+
+    JSON has no NaN and no infinity, so they become ``null``. NumPy scalars and arrays become numbers and lists.
+
+    Raises:
+        ValueError: `document` lacks ``schema`` or ``version``.
+    """
+    if missing := [key for key in ("schema", "version") if key not in document]:
+        raise ValueError(f"a JSON result must have the keys 'schema' and 'version'. Missing: {missing}")
+    ordered = {"schema": document["schema"], "version": document["version"], **document}
+    click.echo(json.dumps(_plain(ordered), indent=2, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    """The value made of JSON's own types."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "tolist"):  # a NumPy scalar or array, recognized without importing NumPy
+        return _plain(value.tolist())
+    raise TypeError(f"no JSON form for {type(value).__name__}: {value!r}")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table on stdout; columns of numbers are right-aligned, and off a terminal no column is cut or wrapped.
+
+    Args:
+        title: the line above the table; an empty string for none.
+        columns: the headings.
+        rows: one sequence of cells per row: whole numbers get thousands separators, other floats four significant
+            digits, None is an empty cell, everything else is shown as its string.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    cells = [[_cell(value) for value in row] for row in rows]
+    terminal = sys.stdout.isatty()
+    console = Console(
+        file=sys.stdout,
+        width=None if terminal else _WIDE,
+        color_system="auto" if terminal and wants_color() else None,
+        highlight=False,
+    )
+    table = Table(title=Text(title, style="bold") if title else None, title_justify="left", box=box.SIMPLE_HEAD)
+    for index, column in enumerate(columns):
+        numeric = _is_numeric([row[index] for row in cells])
+        table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold", no_wrap=not terminal)
+    for row in cells:
+        table.add_row(*(Text(cell) for cell in row))  # Text, since a layer's name may hold what rich takes for markup
+    with console.capture() as capture:
+        console.print(table)
+    lines = (line.rstrip() for line in capture.get().splitlines())
+    click.echo("\n".join(line for line in lines if line), color=terminal)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value)
+
+
+def _is_numeric(cells: Sequence[str]) -> bool:
+    """True if every filled cell is a number, perhaps with a unit."""
+    filled = [cell for cell in cells if cell not in _BLANK]
+    return bool(filled) and all(_NUMBER.fullmatch(cell) for cell in filled)
+
+
+def kib(size: int) -> str:
+    """A number of bytes in KiB of 1024 bytes, with one decimal: ``kib(9120) == "8.9 KiB"``."""
+    return f"{size / 1024:,.1f} KiB"
+
+
+def note(text: str) -> None:
+    """Print a line on stderr, where everything that is not a result goes."""
+    click.echo(text, err=True)
+
+
+class ProgressBar:
+    """A running progress bar on stderr, or nothing at all where nobody would see one."""
+
+    def __init__(self, bar: RichProgress | None, task: TaskID | None) -> None:
+        """Hold rich's bar and task; both None for a silent one."""
+        self._bar = bar
+        self._task = task
+
+    def advance(self, steps: float = 1) -> None:
+        """Count `steps` more as done."""
+        if self._bar is not None and self._task is not None:
+            self._bar.advance(self._task, steps)
+
+    def update(self, completed: float, total: float | None = None) -> None:
+        """Set how much is done and, if given, how much there is; for callbacks that count by themselves."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=completed, total=total)
+
+    def describe(self, description: str) -> None:
+        """Change the text beside the bar."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, description=description)
+
+
+@contextmanager
+def progress(description: str, total: float | None = None, *, quiet: bool = False) -> Iterator[ProgressBar]:
+    """Show a progress bar on stderr while the block runs; it disappears afterwards.
+
+    Args:
+        description: what is being done, beside the bar.
+        total: how many steps there are; None shows that something goes on, without an end.
+        quiet: show nothing, as ``--json`` asks; nothing is shown either when stderr is not a terminal.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield ProgressBar(None, None)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
+        yield ProgressBar(bar, bar.add_task(description, total=total))

@@ -1,1 +1,47 @@
-"""Keras recurrent models on phones, Raspberry Pi and microcontrollers."""
+"""Keras recurrent models on phones, Raspberry Pi and microcontrollers.
+
+The verbs of the command line are functions here: ``edgernn.convert``, ``edgernn.inspect``, ``edgernn.verify``,
+``edgernn.train`` and ``edgernn.recipes``. Each is imported when it is first used, so that ``import edgernn`` is cheap.
+A module must not bear a verb's name: importing it would put the module in the function's place.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_VERBS = {
+    "convert": "edgernn.conversion:convert",
+    "inspect": "edgernn.inspection:inspect",
+    "recipes": "edgernn.training:recipes",
+    "train": "edgernn.training:train",
+    "verify": "edgernn.verification:verify",
+}
+
+__all__ = ["__version__", "convert", "inspect", "recipes", "train", "verify"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a verb, or read the installed version, on first use."""
+    if name == "__version__":
+        value: Any = _version()
+    elif name in _VERBS:
+        module, _, attribute = _VERBS[name].partition(":")
+        value = getattr(import_module(module), attribute)
+    else:
+        raise AttributeError(f"module 'edgernn' has no attribute '{name}'")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("edgernn")
+    except PackageNotFoundError:  # imported from a source tree that was never installed
+        return "0+unknown"

@@ -1,1 +1,1 @@
-"""The command line."""
+"""The command line: one module per command, named in the table of `edgernn.cli.main`."""

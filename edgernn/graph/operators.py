@@ -168,15 +168,11 @@ class Pool:
 
 
 @dataclass(frozen=True)
-class NotEqual:
-    """Whether each element differs from `value`; a bool."""
+class Differs:
+    """Where x is not `value`, as a bool: per element, or, with `rows`, whether any element of the last axis differs."""
 
     value: float
-
-
-@dataclass(frozen=True)
-class AnyOf:
-    """Whether any element along the last axis is true."""
+    rows: bool
 
 
 @dataclass(frozen=True)
@@ -227,8 +223,7 @@ Operator: TypeAlias = (
     | Conv
     | DepthwiseConv
     | Pool
-    | NotEqual
-    | AnyOf
+    | Differs
     | And
     | Select
     | Requantize

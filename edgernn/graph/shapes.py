@@ -33,10 +33,8 @@ def infer(operator: ops.Operator, inputs: Sequence[Value]) -> list[Signature]:
             return [(tuple(np.broadcast_shapes(x.shape, inputs[1].shape)), dtype)]
         case ops.Unary() | ops.Softmax() | ops.Reverse() | ops.Requantize():
             return [(x.shape, dtype)]
-        case ops.NotEqual():
-            return [(x.shape, "bool")]
-        case ops.AnyOf():
-            return [(x.shape[:-1], "bool")]
+        case ops.Differs(rows=rows):
+            return [(x.shape[:-1] if rows else x.shape, "bool")]
         case ops.Select():
             return [(tuple(np.broadcast_shapes(*(value.shape for value in inputs))), inputs[1].dtype)]
         case ops.Reduce(axis=axis, keepdims=keepdims):

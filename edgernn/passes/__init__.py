@@ -1,0 +1,22 @@
+"""Rewrites from graph to graph, each a pure function that keeps what the graph computes."""
+
+from edgernn.graph import Graph, map_bodies
+from edgernn.passes.fold import fold_scales
+from edgernn.passes.merge import merge_gates
+from edgernn.passes.project import hoist_projections, join_operands, separate_operands
+from edgernn.passes.prune import prune
+
+__all__ = [
+    "fold_scales",
+    "hoist_projections",
+    "join_operands",
+    "merge_gates",
+    "prune",
+    "separate_operands",
+    "simplify",
+]
+
+
+def simplify(graph: Graph) -> Graph:
+    """What every target wants: constants folded, gates merged, nothing that nobody reads."""
+    return prune(map_bodies(fold_scales(prune(graph)), merge_gates))

@@ -1,0 +1,214 @@
+"""The float reference: what a graph computes, in NumPy, on many samples at once.
+
+Every array has a leading sample axis here; constants have none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import assert_never
+
+import numpy as np
+
+from edgernn.graph import Graph, Node, Scan, Value
+from edgernn.graph import operators as ops
+from edgernn.graph.shapes import windows
+
+Observer = Callable[[Value, np.ndarray], None]
+Array = np.ndarray
+
+
+def evaluate(graph: Graph, inputs: Mapping[str, Array], observe: Observer | None = None) -> dict[str, Array]:
+    """Run a float graph.
+
+    Args:
+        graph: before quantization.
+        inputs: one array `[samples, *shape]` per graph input, by name.
+        observe: called with every value and its array, once per step inside scans.
+
+    Returns:
+        One array `[samples, *shape]` per graph output, by name.
+    """
+    arrays = {value: np.asarray(inputs[value.name]) for value in graph.inputs}
+    run(graph, arrays, observe)
+    return {value.name: _read(arrays, value, next(iter(inputs.values())).shape[0]) for value in graph.outputs}
+
+
+def run(graph: Graph, arrays: dict[Value, Array], observe: Observer | None = None) -> None:
+    """Compute every node of `graph` into `arrays`, which holds the inputs."""
+    if observe:
+        for value in graph.inputs:
+            observe(value, arrays[value])
+    for node in graph.nodes:
+        operands = [arrays[value] if value.data is None else value.data for value in node.inputs]
+        for value, array in zip(node.outputs, _compute(node, operands, observe), strict=True):
+            arrays[value] = array
+            if observe:
+                observe(value, array)
+
+
+def _read(arrays: Mapping[Value, Array], value: Value, samples: int) -> Array:
+    if value.data is not None:
+        return np.broadcast_to(value.data, (samples, *value.shape))
+    return arrays[value]
+
+
+def _lead(value: Value, array: Array, rank: int) -> Array:
+    """Align a value for elementwise work: constants and short shapes get axes between samples and their own."""
+    if value.data is not None:
+        return array
+    return array.reshape(array.shape[0], *(1,) * (rank - len(value.shape)), *array.shape[1:])
+
+
+def _axis(axis: int, rank: int) -> int:
+    return axis % rank + 1
+
+
+def _compute(node: Node, x: list[Array], observe: Observer | None) -> list[Array]:
+    operator, values = node.operator, node.inputs
+    rank = max(len(value.shape) for value in values)
+    match operator:
+        case ops.Affine(operands=count, bias=bias):
+            products = [operand @ kernel.T for operand, kernel in zip(x[:count], x[count:], strict=False)]
+            total = products[0] if count == 1 else np.sum(products, axis=0)
+            return [total + x[-1] if bias else total]
+        case ops.Binary(function=function):
+            return [BINARY[function](*(_lead(v, a, rank) for v, a in zip(values, x, strict=True)))]
+        case ops.Unary(function=function, alpha=alpha):
+            return [UNARY[function](x[0], alpha)]
+        case ops.Softmax():
+            shifted = np.exp(x[0] - x[0].max(-1, keepdims=True))
+            return [shifted / shifted.sum(-1, keepdims=True)]
+        case ops.Reduce(function=function, axis=axis, keepdims=keepdims):
+            reduce = {"mean": np.mean, "sum": np.sum, "max": np.max}[function]
+            return [reduce(x[0], axis=_axis(axis, rank), keepdims=keepdims)]
+        case ops.Reshape(shape=shape):
+            return [x[0].reshape(x[0].shape[0], *shape)]
+        case ops.Broadcast(shape=shape):
+            return [np.broadcast_to(_lead(values[0], x[0], len(shape)), (x[0].shape[0], *shape))]
+        case ops.Transpose(permutation=permutation):
+            return [x[0].transpose(0, *(k + 1 for k in permutation))]
+        case ops.Concat(axis=axis):
+            samples = max(a.shape[0] for v, a in zip(values, x, strict=True) if v.data is None)
+            parts = [a if v.data is None else np.broadcast_to(a, (samples, *a.shape)) for v, a in zip(values, x, strict=True)]
+            return [np.concatenate(parts, axis=_axis(axis, rank))]
+        case ops.Split(sizes=sizes, axis=axis):
+            return np.split(x[0], np.cumsum(sizes)[:-1], axis=_axis(axis, rank))
+        case ops.Slice(begin=begin, end=end, stride=stride):
+            return [x[0][:, begin:end:stride]]
+        case ops.Pad(before=before, after=after):
+            return [np.pad(x[0], [(0, 0), (before, after), *[(0, 0)] * (rank - 1)])]
+        case ops.Reverse():
+            return [x[0][:, ::-1]]
+        case ops.Gather():
+            return [x[0][x[1].astype("i8")]]
+        case ops.Conv(stride=stride, dilation=dilation, bias=bias):
+            taps = _taps(x[0], x[1].shape[1], stride, dilation)
+            return [np.einsum("nski,oki->nso", taps, x[1], optimize=True) + (x[2] if bias else 0)]
+        case ops.DepthwiseConv(stride=stride, dilation=dilation, bias=bias):
+            taps = _taps(x[0], x[1].shape[0], stride, dilation)
+            wide = np.repeat(taps, x[1].shape[1] // x[0].shape[-1], axis=-1)
+            return [np.einsum("nskc,kc->nsc", wide, x[1]) + (x[2] if bias else 0)]
+        case ops.Pool():
+            return [_pool(operator, x[0])]
+        case ops.Differs(value=value, rows=rows):
+            different = x[0] != np.asarray(value, x[0].dtype)
+            return [different.any(-1) if rows else different]
+        case ops.And():
+            return [np.logical_and(*(_lead(v, a, rank) for v, a in zip(values, x, strict=True)))]
+        case ops.Select():
+            return [np.where(*(_lead(v, a, rank) for v, a in zip(values, x, strict=True)))]
+        case ops.Requantize():
+            raise ValueError("a quantized graph has no float reference; run its artifact")
+        case Scan():
+            return _scan(operator, node, x, observe)
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
+def _taps(x: Array, size: int, stride: int, dilation: int) -> Array:
+    """Windows `[samples, windows, size, channels]` of x `[samples, steps, channels]`."""
+    count = windows(x.shape[1], size, stride, dilation)
+    index = np.arange(count)[:, None] * stride + np.arange(size) * dilation
+    return x[:, index]
+
+
+def same_padding(steps: int, size: int, stride: int, dilation: int = 1) -> tuple[int, int]:
+    """Zeros before and after that `same` padding adds, TensorFlow's rule: the odd one goes behind."""
+    total = max(0, (-(-steps // stride) - 1) * stride + dilation * (size - 1) + 1 - steps)
+    return total // 2, total - total // 2
+
+
+def _pool(operator: ops.Pool, x: Array) -> Array:
+    reduce = np.nanmean if operator.function == "mean" else np.nanmax
+    if operator.same:
+        padding = same_padding(x.shape[1], operator.size, operator.stride)
+        x = np.pad(x, [(0, 0), padding, *[(0, 0)] * (x.ndim - 2)], constant_values=np.nan)
+    return np.asarray(reduce(_taps(x, operator.size, operator.stride, 1), axis=2))
+
+
+def _scan(scan: Scan, node: Node, x: list[Array], observe: Observer | None) -> list[Array]:
+    samples = max(a.shape[0] for v, a in zip(node.inputs, x, strict=True) if v.data is None)
+    full = [
+        a if v.data is None else np.broadcast_to(a, (samples, *a.shape)) for v, a in zip(node.inputs, x, strict=True)
+    ]
+    carries, sequences = full[: scan.carries], full[scan.carries :]
+    stacked: list[list[Array]] = []
+    for step in reversed(range(scan.steps)) if scan.reverse else range(scan.steps):
+        arrays = dict(zip(scan.body.inputs, [*carries, *(sequence[:, step] for sequence in sequences)], strict=True))
+        run(scan.body, arrays, observe)
+        results = [_read(arrays, value, samples) for value in scan.body.outputs]
+        carries = results[: scan.carries]
+        stacked.append(results[scan.carries :])
+    if scan.reverse:
+        stacked.reverse()
+    return [*carries, *(np.stack(column, axis=1) for column in zip(*stacked, strict=True))]
+
+
+def _sigmoid(x: Array) -> Array:
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * x)))  # does not overflow for large negative x
+
+
+def _softplus(x: Array) -> Array:
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def _erf(x: Array) -> Array:
+    """The error function, elementwise; NumPy has none."""
+    from math import erf
+
+    return np.vectorize(erf, otypes=[x.dtype])(x)
+
+
+BINARY: Mapping[ops.BinaryFunction, Callable[[Array, Array], Array]] = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "maximum": np.maximum,
+    "minimum": np.minimum,
+}
+
+_SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et al., 2017, section 3
+
+# Each takes x and alpha; alpha matters to leaky_relu and elu only.
+UNARY: Mapping[ops.UnaryFunction, Callable[[Array, float], Array]] = {
+    "sigmoid": lambda x, _: _sigmoid(x),
+    "tanh": lambda x, _: np.tanh(x),
+    "relu": lambda x, _: np.maximum(x, 0),
+    "relu6": lambda x, _: np.clip(x, 0, 6),
+    "leaky_relu": lambda x, alpha: np.where(x < 0, np.float32(alpha) * x, x),
+    "elu": lambda x, alpha: np.where(x < 0, np.float32(alpha) * np.expm1(np.minimum(x, 0)), x),
+    "selu": lambda x, _: np.float32(_SELU_SCALE)
+    * np.where(x < 0, np.float32(_SELU_ALPHA) * np.expm1(np.minimum(x, 0)), x),
+    "gelu": lambda x, _: 0.5 * x * (1 + _erf(x / np.float32(np.sqrt(2)))),
+    "gelu_tanh": lambda x, _: 0.5 * x * (1 + np.tanh(np.float32(np.sqrt(2 / np.pi)) * (x + 0.044715 * x**3))),
+    "silu": lambda x, _: x * _sigmoid(x),
+    "softplus": lambda x, _: _softplus(x),
+    "softsign": lambda x, _: x / (1 + np.abs(x)),
+    "hard_sigmoid": lambda x, _: np.clip(x / 6 + 0.5, 0, 1),
+    "hard_silu": lambda x, _: x * np.clip(x / 6 + 0.5, 0, 1),
+    "exponential": lambda x, _: np.exp(x),
+    "mish": lambda x, _: x * np.tanh(_softplus(x)),
+    "abs": lambda x, _: np.abs(x),
+    "rsqrt": lambda x, _: 1 / np.sqrt(x),
+}

@@ -1,0 +1,58 @@
+# Every target works in a fresh clone: it sets up .venv first if that is missing or older than pyproject.toml.
+# Nothing here needs root or a system package beyond Python 3.11 or newer, with its venv module, and make.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.complete
+
+# The first Python that is new enough; choose another with `make setup PYTHON=python3.12`.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup quickstart test test-all check check-static benchmark format clean
+
+help: ## List the targets.
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: $(STAMP) ## Create .venv with edgernn, its extras and the development tools.
+
+$(STAMP): pyproject.toml
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed, and none was found." \
+		"Name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' || { echo "error: $(PYTHON) has no venv module." \
+		"On Debian, Ubuntu and Raspberry Pi OS: sudo apt-get install python3-venv" >&2; exit 1; }
+	@test -x $(BIN)/python || { echo "setting up $(VENV) with $(PYTHON) (about 2 GB; a few minutes)" >&2; \
+		$(PYTHON) -m venv $(VENV); }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev
+	@touch $@
+
+quickstart: $(STAMP) ## Train, quantize, convert, run and compare an LSTM and a GRU on real data.
+	@$(BIN)/python examples/quickstart.py
+
+test: $(STAMP) ## Run the tests.
+	@$(BIN)/pytest -q
+
+test-all: $(STAMP) ## Run the tests, the slow ones too.
+	@$(BIN)/pytest -q -m ""
+
+check: check-static test ## Check format, lint, types and generated pages, then run the tests.
+
+check-static: $(STAMP)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@if test -e docs/generate.py; then $(BIN)/python docs/generate.py --check; fi
+
+benchmark: $(STAMP) ## Measure edgernn and the stock converter side by side.
+	@$(BIN)/python -m benchmarks.run
+
+format: $(STAMP) ## Format the code and mend what the linter can.
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+clean: ## Remove what builds and tools leave behind; .venv stays.
+	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -1,0 +1,39 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+# Before anything imports TensorFlow: no start-up chatter, no GPU, and the same sums on every machine.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+import pytest
+from hypothesis import settings
+
+# No deadline, since shared machines stall; the same examples every time, since a failure must be repeatable.
+settings.register_profile("edgernn", deadline=None, derandomize=True)
+settings.load_profile("edgernn")
+
+
+def require_system(program: str) -> str:
+    """The path of a program that a system package brings; without it the test is skipped, visibly.
+
+    With EDGERNN_REQUIRE_SYSTEM=1, as in continuous integration, its absence is a failure instead.
+    """
+    path = shutil.which(program)
+    if path is None:
+        reason = f"needs the program '{program}' of a system package"
+        if os.environ.get("EDGERNN_REQUIRE_SYSTEM") == "1":
+            pytest.fail(reason + ", and EDGERNN_REQUIRE_SYSTEM=1 allows no skip", pytrace=False)
+        pytest.skip(reason)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller's own switches must not change what a test sees."""
+    for name in ("EDGERNN_DEBUG", "FORCE_COLOR", "NO_COLOR", "_EDGERNN_COMPLETE"):
+        monkeypatch.delenv(name, raising=False)

@@ -1,0 +1,106 @@
+"""Files are written whole or not at all."""
+
+import os
+import resource
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from edgernn.errors import InputError
+from edgernn.files import atomic_write
+
+
+@pytest.mark.parametrize(
+    ("content", "stored"), [(b"\x00TFL3", b"\x00TFL3"), ("größer\n", "größer\n".encode()), (b"", b"")]
+)
+def test_bytes_and_text_are_stored_as_given(tmp_path: Path, content: bytes | str, stored: bytes) -> None:
+    path = atomic_write(tmp_path / "model.tflite", content)
+    assert path == tmp_path / "model.tflite"
+    assert path.read_bytes() == stored
+    assert os.listdir(tmp_path) == ["model.tflite"]
+
+
+def test_an_existing_file_is_replaced_and_gets_ordinary_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"the longer content of before")
+    mask = os.umask(0o027)
+    try:
+        atomic_write(str(path), b"new")
+    finally:
+        os.umask(mask)
+    assert path.read_bytes() == b"new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("name", ["missing/model.tflite", "file/model.tflite", "folder"])
+def test_an_unwritable_path_is_an_input_error_and_leaves_nothing(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_bytes(b"kept")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match=r"output '.*': must be a writable path") as caught:
+        atomic_write(tmp_path / name, b"new")
+    assert "--output" in caught.value.hint
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+    assert (tmp_path / "file").read_bytes() == b"kept"
+    assert os.listdir(tmp_path / "folder") == []
+
+
+def test_a_write_that_breaks_off_leaves_the_old_file(tmp_path: Path) -> None:
+    """A limit on the size of files stands in for a full disk: the write fails half-way."""
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"old")
+    program = (
+        "import sys; from edgernn.files import atomic_write; from edgernn.errors import EdgernnError\n"
+        f"try: atomic_write({str(path)!r}, bytes(100_000))\n"
+        "except EdgernnError as error: print(error.message); sys.exit(9)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 9, result.stderr
+    assert "File too large" in result.stdout
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["model.tflite"]
+
+
+def test_an_interrupt_before_the_rename_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"old")
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        atomic_write(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["model.tflite"]
+
+
+def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    contents = {bytes([letter]) * 300_000 for letter in b"ab"}
+    atomic_write(path, min(contents))
+    seen: set[bytes] = set()
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            seen.add(path.read_bytes())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for _ in range(40):
+        for content in contents:
+            atomic_write(path, content)
+    done.set()
+    reader.join()
+    assert seen
+    assert seen <= contents

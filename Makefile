@@ -21,10 +21,10 @@ setup: $(STAMP) ## Create .venv with edgernn, its extras and the development too
 $(STAMP): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed, and none was found." \
 		"Name one: make PYTHON=/path/to/python3" >&2; exit 1; }
-	@$(PYTHON) -c 'import venv, ensurepip' || { echo "error: $(PYTHON) has no venv module." \
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "error: $(PYTHON) has no venv module." \
 		"On Debian, Ubuntu and Raspberry Pi OS: sudo apt-get install python3-venv" >&2; exit 1; }
-	@test -x $(BIN)/python || { echo "setting up $(VENV) with $(PYTHON) (about 2 GB; a few minutes)" >&2; \
-		$(PYTHON) -m venv $(VENV); }
+	@echo "setting up $(VENV): up to 2.5 GB and a few minutes the first time" >&2
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
 	@$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev
 	@touch $@

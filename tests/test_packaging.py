@@ -160,6 +160,8 @@ def test_help_answers_from_the_wheel(
 
 
 def test_the_base_install_is_whole_without_any_extra(empty_environment: Path, tmp_path: Path) -> None:
+    imports = run_python(empty_environment / "bin" / "python", "import numpy, click, rich.table, flatbuffers", tmp_path)
+    assert (imports.returncode, imports.stderr) == (0, "")
     command = [str(empty_environment / "bin" / "edgernn"), "doctor", "--json"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (0, "")

@@ -47,7 +47,7 @@ def test_a_table_in_a_pipe_is_plain_whole_and_aligned(capsys: Captured) -> None:
     print_table(
         "Layers",
         ("Layer", "Bytes", "Error", "Size", "Kept"),
-        [("lstm[bold]", 91203, 0.0123456, "22.4 KiB", True), (long, 7, None, "-", False)],
+        [("lstm[bold]", np.int64(91203), np.float32(0.0123456), "22.4 KiB", True), (long, 7, None, "-", False)],
     )
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "Layers"

@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -104,10 +105,10 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:.4g}"
+    if isinstance(value, Integral):  # NumPy's scalars count as these too
+        return f"{int(value):,}"
+    if isinstance(value, Real):
+        return f"{float(value):.4g}"
     return str(value)
 
 

@@ -118,6 +118,10 @@ def _compute(node: Node, x: list[Array], observe: Observer | None) -> list[Array
             return [np.logical_and(*(_lead(v, a, rank) for v, a in zip(values, x, strict=True)))]
         case ops.Select():
             return [np.where(*(_lead(v, a, rank) for v, a in zip(values, x, strict=True)))]
+        case ops.Unstack():
+            return [x[0][:, k] for k in range(x[0].shape[1])]
+        case ops.Stack():
+            return [np.stack(x, axis=1)]
         case ops.Requantize():
             raise ValueError("a quantized graph has no float reference; run its artifact")
         case Scan():
@@ -184,6 +188,7 @@ BINARY: Mapping[ops.BinaryFunction, Callable[[Array, Array], Array]] = {
     "add": np.add,
     "sub": np.subtract,
     "mul": np.multiply,
+    "div": np.divide,
     "maximum": np.maximum,
     "minimum": np.minimum,
 }
@@ -210,5 +215,6 @@ UNARY: Mapping[ops.UnaryFunction, Callable[[Array, float], Array]] = {
     "exponential": lambda x, _: np.exp(x),
     "mish": lambda x, _: x * np.tanh(_softplus(x)),
     "abs": lambda x, _: np.abs(x),
+    "log": lambda x, _: np.log(x),
     "rsqrt": lambda x, _: 1 / np.sqrt(x),
 }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 if TYPE_CHECKING:
     from edgernn.graph.graph import Graph
 
-BinaryFunction = Literal["add", "sub", "mul", "maximum", "minimum"]
+BinaryFunction = Literal["add", "sub", "mul", "div", "maximum", "minimum"]
 UnaryFunction = Literal[
     "sigmoid",
     "tanh",
@@ -31,6 +31,7 @@ UnaryFunction = Literal[
     "exponential",
     "mish",
     "abs",
+    "log",
     "rsqrt",
 ]
 ReduceFunction = Literal["mean", "sum", "max"]
@@ -186,6 +187,16 @@ class Select:
 
 
 @dataclass(frozen=True)
+class Unstack:
+    """Every element of axis 0 as an output of its own; made by unrolling only."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The inputs as elements of a new axis 0; made by unrolling only."""
+
+
+@dataclass(frozen=True)
 class Requantize:
     """The same real value as another integer type or scale, or to and from float; made by quantization only."""
 
@@ -226,6 +237,8 @@ Operator: TypeAlias = (
     | Differs
     | And
     | Select
+    | Unstack
+    | Stack
     | Requantize
     | Scan
 )

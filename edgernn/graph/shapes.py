@@ -48,6 +48,10 @@ def infer(operator: ops.Operator, inputs: Sequence[Value]) -> list[Signature]:
             return [(shape, dtype)]
         case ops.Transpose(permutation=permutation):
             return [(tuple(x.shape[k] for k in permutation), dtype)]
+        case ops.Unstack():
+            return [(x.shape[1:], dtype)] * steps[0]
+        case ops.Stack():
+            return [((len(inputs), *x.shape), dtype)]
         case ops.Concat(axis=axis):
             axis %= len(x.shape)
             return [((*x.shape[:axis], sum(v.shape[axis] for v in inputs), *x.shape[axis + 1 :]), dtype)]

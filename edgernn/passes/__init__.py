@@ -1,19 +1,26 @@
 """Rewrites from graph to graph, each a pure function that keeps what the graph computes."""
 
 from edgernn.graph import Graph, map_bodies
+from edgernn.passes.decompose import decompose_functions
 from edgernn.passes.fold import fold_scales
+from edgernn.passes.masks import MaskInput, lift_masks
 from edgernn.passes.merge import merge_gates
 from edgernn.passes.project import hoist_projections, join_operands, separate_operands
 from edgernn.passes.prune import prune
+from edgernn.passes.unroll import unroll
 
 __all__ = [
+    "MaskInput",
+    "decompose_functions",
     "fold_scales",
     "hoist_projections",
     "join_operands",
+    "lift_masks",
     "merge_gates",
     "prune",
     "separate_operands",
     "simplify",
+    "unroll",
 ]
 
 

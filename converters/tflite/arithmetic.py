@@ -1,0 +1,84 @@
+"""TFLite's integer kernels: which types they take and which scales they insist on.
+
+Read in LiteRT's `kernels/*.cc` and TFLite-Micro's `micro/kernels/*.cc`: LOGISTIC, TANH and SOFTMAX check their output
+scale; data movement, pooling and selection copy integers, so both sides have one scale; 16-bit LOGISTIC and TANH are
+exact where the input scale is 2^-12 (`kInputIntegerBits = 3`) or 2^-11.
+"""
+
+from __future__ import annotations
+
+from edgernn.graph import DType, Node, Quantization
+from edgernn.graph import operators as ops
+
+_BOTH: tuple[DType, ...] = ("int16", "int8")
+_SIGMOID: dict[DType, Quantization] = {"int8": Quantization((1 / 256,), -128), "int16": Quantization((1 / 32768,))}
+_TANH: dict[DType, Quantization] = {"int8": Quantization((1 / 128,)), "int16": Quantization((1 / 32768,))}
+# Functions with a 16-bit kernel in both runtimes; the others go through a table of 256 bytes.
+_KERNELS_16 = ("sigmoid", "tanh", "relu", "relu6", "leaky_relu", "abs")
+# Float functions with a kernel in both runtimes; the others are written as formulas.
+FLOAT_KERNELS = (
+    "sigmoid",
+    "tanh",
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "abs",
+    "exponential",
+    "log",
+    "rsqrt",
+)
+_EXACT_16 = (2.0**-12, 2.0**-11)
+
+
+class TfliteArithmetic:
+    """The rules for both runtimes, LiteRT and TFLite-Micro."""
+
+    def types(self, operator: ops.Operator) -> tuple[DType, ...]:
+        """16 and 8 bits, except where one runtime has the 8-bit kernel only."""
+        match operator:
+            case ops.Unary(function=function) if function not in _KERNELS_16:
+                return ("int8",)
+            case ops.Gather() | ops.Reduce(function="max"):
+                return ("int8",)
+            case _:
+                return _BOTH
+
+    def fixed(self, operator: ops.Operator, dtype: DType) -> Quantization | None:
+        """Output scales that the kernels check."""
+        match operator:
+            case ops.Unary(function="sigmoid") | ops.Softmax():
+                return _SIGMOID[dtype]
+            case ops.Unary(function="tanh"):
+                return _TANH[dtype]
+            case _:
+                return None
+
+    def tied(self, node: Node) -> tuple[int, ...]:
+        """Operators that copy integers from input to output, and maximum and minimum, which compare them."""
+        match node.operator:
+            case (
+                ops.Reshape()
+                | ops.Transpose()
+                | ops.Split()
+                | ops.Slice()
+                | ops.Pad()
+                | ops.Reverse()
+                | ops.Broadcast()
+                | ops.Pool()
+                | ops.Gather()
+                | ops.Reduce(function="max")
+            ):
+                return (0,)
+            case ops.Concat() | ops.Binary(function="maximum" | "minimum"):
+                return tuple(range(len(node.inputs)))
+            case ops.Select():
+                return (1, 2)
+            case _:
+                return ()
+
+    def preferred_input(self, operator: ops.Operator, dtype: DType, largest: float) -> Quantization | None:
+        """Powers of two for 16-bit sigmoid and tanh; beyond +-16 both are saturated anyway."""
+        if dtype == "int16" and isinstance(operator, ops.Unary) and operator.function in ("sigmoid", "tanh"):
+            return Quantization((_EXACT_16[0] if largest < 8 else _EXACT_16[1],))
+        return None
+

@@ -1,0 +1,171 @@
+"""One TFLite operator, or a few, for every operator of the graph except the loop."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+import numpy as np
+
+from edgernn.converters.tflite.convolution import lower_conv, lower_pool
+from edgernn.converters.tflite.flatbuffer import schema
+from edgernn.converters.tflite.functions import lower_unary
+from edgernn.converters.tflite.loop import Loop, lower_scan
+from edgernn.converters.tflite.subgraph import Subgraph, reshape, weights
+from edgernn.graph import Graph, Node, Scan
+from edgernn.graph import operators as ops
+
+_BINARY = {"add": "ADD", "sub": "SUB", "mul": "MUL", "maximum": "MAXIMUM", "minimum": "MINIMUM", "div": "DIV"}
+_REDUCE = {"mean": "MEAN", "sum": "SUM", "max": "REDUCE_MAX"}
+
+
+def lower_graph(graph: Graph, subgraph: Subgraph, form: Loop) -> None:
+    """Append the operators of `graph` to `subgraph`."""
+    for node in graph.nodes:
+        if isinstance(node.operator, Scan):
+            lower_scan(node, node.operator, subgraph, form, lower_graph)
+        else:
+            lower_node(node, subgraph)
+
+
+def lower_node(node: Node, g: Subgraph) -> None:
+    """Append one node other than a scan."""
+    operator, x = node.operator, node.inputs[0]
+    outputs = [g.tensor(value) for value in node.outputs]
+    dtype = x.dtype
+
+    def axis_of(axis: int) -> int:
+        return axis % len(x.shape) + 1
+
+    match operator:
+        case ops.Affine():
+            _affine(node, operator, g)
+        case ops.Binary(function=function):
+            _binary(node, function, g)
+        case ops.Unary():
+            lower_unary(node, operator, g)
+        case ops.Softmax():
+            g.emit("SOFTMAX", [g.tensor(x)], outputs, dtype, options="SoftmaxOptions", beta=1.0)
+        case ops.Reduce(function=function, axis=axis, keepdims=keepdims):
+            inputs = [g.tensor(x), g.integers([axis_of(axis)])]
+            g.emit(_REDUCE[function], inputs, outputs, dtype, options="ReducerOptions", keepDims=keepdims)
+        case ops.Reshape(shape=shape):
+            reshape(g, g.tensor(x), outputs[0], (1, *shape))
+        case ops.Transpose(permutation=permutation):
+            order = g.integers([0, *(k + 1 for k in permutation)])
+            g.emit("TRANSPOSE", [g.tensor(x), order], outputs, dtype, options="TransposeOptions")
+        case ops.Concat(axis=axis):
+            inputs = [g.batched(value) for value in node.inputs]
+            g.emit("CONCATENATION", inputs, outputs, dtype, options="ConcatenationOptions", axis=axis_of(axis))
+        case ops.Split(sizes=sizes, axis=axis):
+            _split(g, g.tensor(x), outputs, sizes, axis_of(axis), dtype)
+        case ops.Slice(begin=begin, end=end, stride=stride):
+            rest = x.shape[1:]
+            inputs = [
+                g.tensor(x),
+                g.integers([0, begin, *[0] * len(rest)]),
+                g.integers([1, end, *rest]),
+                g.integers([1, stride, *[1] * len(rest)]),
+            ]
+            g.emit("STRIDED_SLICE", inputs, outputs, dtype, options="StridedSliceOptions")
+        case ops.Pad(before=before, after=after):
+            padding = g.integers([[0, 0], [before, after], *[[0, 0]] * (len(x.shape) - 1)])
+            g.emit("PAD", [g.tensor(x), padding], outputs, dtype, options="PadOptions")
+        case ops.Reverse():
+            g.emit("REVERSE_V2", [g.tensor(x), g.integers([1])], outputs, dtype, options="ReverseV2Options")
+        case ops.Broadcast(shape=shape):
+            g.emit("BROADCAST_TO", [g.tensor(x), g.integers([1, *shape])], outputs, dtype, options="BroadcastToOptions")
+        case ops.Gather():
+            inputs = [g.tensor(x), g.tensor(node.inputs[1])]
+            g.emit("GATHER", inputs, outputs, dtype, options="GatherOptions", axis=0)
+        case ops.Conv() | ops.DepthwiseConv():
+            lower_conv(node, operator, g)
+        case ops.Pool():
+            lower_pool(node, operator, g)
+        case ops.Differs(value=value, rows=rows):
+            _differs(node, value, g, rows=rows)
+        case ops.And():
+            inputs = [g.tensor(value) for value in node.inputs]
+            g.emit("LOGICAL_AND", inputs, outputs, dtype, options="LogicalAndOptions")
+        case ops.Select():
+            inputs = [g.batched(value) for value in node.inputs]
+            g.emit("SELECT_V2", inputs, outputs, dtype, options="SelectV2Options")
+        case ops.Unstack():
+            count = len(outputs)
+            g.emit("UNPACK", [g.tensor(x)], outputs, dtype, options="UnpackOptions", num=count, axis=1)
+        case ops.Stack():
+            inputs = [g.batched(value) for value in node.inputs]
+            g.emit("PACK", inputs, outputs, dtype, options="PackOptions", valuesCount=len(inputs), axis=1)
+        case ops.Requantize():
+            if node.output.dtype == "float32":
+                g.emit("DEQUANTIZE", [g.tensor(x)], outputs, dtype, options="DequantizeOptions")
+            else:
+                at_least = 2 if node.output.dtype == "int16" else 1
+                g.emit("QUANTIZE", [g.tensor(x)], outputs, dtype, options="QuantizeOptions", at_least=at_least)
+        case Scan():
+            raise ValueError("a scan is lowered by its form")
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
+def _binary(node: Node, function: str, g: Subgraph) -> None:
+    code = _BINARY[function]
+    inputs = [g.batched(value) if value.shape == node.output.shape else g.tensor(value) for value in node.inputs]
+    extra = {"potScaleInt16": False} if code in ("ADD", "SUB") and node.output.dtype == "int16" else {}
+    options = "MaximumMinimumOptions" if code in ("MAXIMUM", "MINIMUM") else f"{code.title()}Options"
+    g.emit(code, inputs, [g.tensor(node.output)], node.output.dtype, options=options, **extra)
+
+
+def _split(g: Subgraph, source: int, outputs: list[int], sizes: tuple[int, ...], axis: int, dtype: str) -> None:
+    if len(set(sizes)) == 1:
+        inputs = [g.integers(axis), source]
+        g.emit("SPLIT", inputs, outputs, dtype, options="SplitOptions", numSplits=len(sizes))
+    else:
+        inputs = [source, g.integers(sizes), g.integers(axis)]
+        g.emit("SPLIT_V", inputs, outputs, dtype, options="SplitVOptions", numSplits=len(sizes))
+
+
+def _affine(node: Node, operator: ops.Affine, g: Subgraph) -> None:
+    if operator.operands != 1:
+        raise ValueError("an Affine of several operands is joined or separated before it is lowered")
+    x, kernel = node.inputs[:2]
+    bias = g.tensor(node.inputs[2]) if operator.bias else -1
+    attributes: dict[str, object] = {}
+    at_least = 1
+    if len(x.shape) > 1:
+        attributes["keepNumDims"], at_least = True, 5
+    if bias < 0:
+        at_least = 6
+    if x.dtype == "int16" and operator.bias:
+        attributes["quantizedBiasType"] = getattr(schema().TensorType, node.inputs[2].dtype.upper())
+    hybrid = x.dtype == "float32" and kernel.dtype == "int8"
+    inputs = [g.tensor(x), weights(g, kernel), bias]
+    g.emit(
+        "FULLY_CONNECTED",
+        inputs,
+        [g.tensor(node.output)],
+        x.dtype,
+        hybrid=hybrid,
+        at_least=at_least,
+        options="FullyConnectedOptions",
+        **attributes,
+    )
+
+
+def _differs(node: Node, value: float, g: Subgraph, *, rows: bool) -> None:
+    """Rows differ if the largest |x - value| of the row is not zero; TFLite-Micro has no REDUCE_ANY."""
+    x = node.inputs[0]
+    source = g.tensor(x)
+    if rows:
+        shape = (1, *x.shape)
+        if value:
+            shifted = g.scratch(shape, x)
+            constant = g.constant(np.asarray(value, x.dtype))
+            g.emit("SUB", [source, constant], [shifted], x.dtype, options="SubOptions")
+            source = shifted
+        magnitude, largest = g.scratch(shape, x), g.scratch(shape[:-1], x)
+        g.emit("ABS", [source], [magnitude], x.dtype, options="AbsOptions")
+        axis = g.integers([len(shape) - 1])
+        g.emit("REDUCE_MAX", [magnitude, axis], [largest], x.dtype, options="ReducerOptions", keepDims=False)
+        source, value = largest, 0.0
+    inputs = [source, g.constant(np.asarray(value, x.dtype))]
+    g.emit("NOT_EQUAL", inputs, [g.tensor(node.output)], x.dtype, options="NotEqualOptions")

@@ -1,0 +1,101 @@
+"""The range of every tensor, pooled over samples and steps, and how much of it to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from edgernn.graph import Graph, Value
+from edgernn.reference import evaluate
+
+ClipMethod = Literal["minmax", "percentile", "mse"]
+CLIP_METHODS: tuple[ClipMethod, ...] = ("minmax", "percentile", "mse")
+
+_KEPT_PER_OBSERVATION = 256  # values kept of each observed array, evenly spaced: enough for a 99.9 percentile
+_KEPT = 1 << 17
+_PERCENTILE = 99.9
+_BATCH_ELEMENTS = 1 << 24  # bounds the memory of one calibration batch
+
+
+@dataclass(frozen=True)
+class Range:
+    """Smallest and largest value seen, and an even subsample of all values for clipping."""
+
+    low: float
+    high: float
+    kept: np.ndarray
+
+    @property
+    def largest(self) -> float:
+        """Largest absolute value."""
+        return max(abs(self.low), abs(self.high))
+
+    def union(self, other: Range) -> Range:
+        """The range of two tensors that share a scale."""
+        kept = np.concatenate([self.kept, other.kept])
+        return Range(min(self.low, other.low), max(self.high, other.high), kept)
+
+    @classmethod
+    def of(cls, array: np.ndarray) -> Range:
+        """The range of one array."""
+        return cls(float(array.min()), float(array.max()), _subsample(array))
+
+
+def _subsample(array: np.ndarray, keep: int = _KEPT_PER_OBSERVATION) -> np.ndarray:
+    flat = array.reshape(-1)
+    return flat[:: max(1, flat.size // keep)].astype("f4")
+
+
+def calibrate(graph: Graph, samples: Mapping[str, np.ndarray]) -> dict[Value, Range]:
+    """Run the float reference over `samples` and pool each float tensor's values over samples and steps.
+
+    Args:
+        graph: a float graph.
+        samples: `[samples, *shape]` per graph input.
+
+    Returns:
+        A range for every float value of the graph and of the bodies of its scans, constants excepted.
+    """
+    lows: dict[Value, float] = {}
+    highs: dict[Value, float] = {}
+    kept: dict[Value, list[np.ndarray]] = {}
+
+    def observe(value: Value, array: np.ndarray) -> None:
+        if value.dtype != "float32" or not array.size:
+            return
+        lows[value] = min(lows.get(value, np.inf), float(array.min()))
+        highs[value] = max(highs.get(value, -np.inf), float(array.max()))
+        pool = kept.setdefault(value, [])
+        if len(pool) * _KEPT_PER_OBSERVATION < _KEPT:
+            pool.append(_subsample(array))
+
+    widest = max((value.size for node in graph.walk() for value in node.outputs), default=1)
+    batch = max(1, _BATCH_ELEMENTS // max(widest, 1))
+    count = next(iter(samples.values())).shape[0]
+    for start in range(0, count, batch):
+        evaluate(graph, {name: array[start : start + batch] for name, array in samples.items()}, observe)
+    return {value: Range(lows[value], highs[value], np.concatenate(kept[value])) for value in lows}
+
+
+def clip(range_: Range, method: ClipMethod, *, bits: int) -> tuple[float, float]:
+    """The part of a range that a quantized tensor represents; what lies outside saturates.
+
+    `minmax` keeps all, `percentile` the central 99.9 %, `mse` the shrunken range with the least mean squared error of
+    rounding and saturation together.
+    """
+    if method == "minmax" or range_.kept.size < 2:
+        return range_.low, range_.high
+    if method == "percentile":
+        tail = (100 - _PERCENTILE) / 2
+        low, high = np.percentile(range_.kept, [tail, 100 - tail])
+        return float(min(low, 0)), float(max(high, 0))
+    best = (np.inf, range_.low, range_.high)
+    for shrink in np.linspace(1.0, 0.4, 25):
+        low, high = range_.low * shrink, range_.high * shrink
+        step = max(high - low, 1e-12) / (2**bits - 1)
+        error = float(np.mean((np.clip(np.round(range_.kept / step) * step, low, high) - range_.kept) ** 2))
+        best = min(best, (error, low, high))
+    return best[1], best[2]

@@ -1,0 +1,145 @@
+"""From a float graph to the bytes of an artifact: the order of the passes, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgernn.calibration import ClipMethod, Range, calibrate
+from edgernn.converters.tflite.arithmetic import FLOAT_KERNELS, TfliteArithmetic
+from edgernn.converters.tflite.writer import write
+from edgernn.errors import UnsupportedError
+from edgernn.graph import DType, Graph, Node, Value, map_bodies
+from edgernn.graph import operators as ops
+from edgernn.passes import (
+    MaskInput,
+    decompose_functions,
+    hoist_projections,
+    join_operands,
+    lift_masks,
+    separate_operands,
+    simplify,
+    unroll,
+)
+from edgernn.quantization import Plan, quantize
+from edgernn.quantization.weights_only import dynamic_weights, half_weights
+from edgernn.targets import INTEGER_SCHEMES, Form, Io, Scheme, Target
+
+_JOINED_RANGES = 16  # a 16-bit [x, h] still leaves h 11 bits when x is this many times larger
+
+
+@dataclass(frozen=True)
+class Options:
+    """The user's choices.
+
+    Attributes:
+        scheme: of quantization.
+        target: the kind of device.
+        form: how loops are written.
+        io: type of the artifact's inputs and outputs.
+        clip: how much of a calibrated 8-bit range is kept.
+    """
+
+    scheme: Scheme
+    target: Target
+    form: Form
+    io: Io
+    clip: ClipMethod
+
+
+def compile_graph(
+    graph: Graph, options: Options, calibration: Mapping[str, np.ndarray] | None, metadata: Mapping[str, Any]
+) -> bytes:
+    """The artifact of a float graph.
+
+    Args:
+        graph: as read from Keras.
+        options: what to make of it.
+        calibration: samples per graph input; needed by the integer schemes only.
+        metadata: what the file shall say about itself; the masks are added here.
+    """
+    masks: tuple[MaskInput, ...] = ()
+    graph = simplify(graph)
+    if options.scheme in INTEGER_SCHEMES:
+        if calibration is None:
+            raise ValueError("an integer scheme needs calibration samples")
+        graph, masks = _integers(graph, options, calibration)
+    else:
+        graph = decompose_functions(_one_product_per_step(graph), FLOAT_KERNELS)
+        if options.scheme == "dynamic":
+            graph = dynamic_weights(graph, per_channel=options.target.per_channel)
+        elif options.scheme == "float16":
+            graph = half_weights(graph)
+    if masks:
+        described = [{"name": mask.name, "source": mask.source, "differs_from": mask.value} for mask in masks]
+        metadata = {**metadata, "masks": described}
+    if options.form == "unrolled":
+        return write(unroll(graph), "while", metadata)
+    return write(graph, options.form, metadata)
+
+
+def _one_product_per_step(graph: Graph) -> Graph:
+    """[W U] [x, h] inside the loop: as fast as hoisting on LiteRT, and smaller."""
+    return separate_operands(map_bodies(graph, join_operands))
+
+
+def _integers(
+    graph: Graph, options: Options, calibration: Mapping[str, np.ndarray]
+) -> tuple[Graph, tuple[MaskInput, ...]]:
+    target = options.target
+    wide: DType = "int16"
+    if options.scheme == "int16x8":
+        body = sequence = vector = inputs = wide
+    else:
+        body, sequence, vector, inputs = target.body, target.sequence, target.vector, "int8"
+    if options.io == "int16":
+        inputs = wide
+    masks: tuple[MaskInput, ...] = ()
+    samples = dict(calibration)
+    if options.io != "float32":
+        graph, masks = lift_masks(graph)
+        for mask in masks:
+            samples[mask.name] = (samples[mask.source] != np.float32(mask.value)).any(-1)
+    _refuse_masks_on_integers(graph, options)
+    if body == "int16":
+        first = calibrate(graph, samples)
+        graph = map_bodies(graph, lambda inner: join_operands(inner, lambda node: _alike(node, first)))
+        graph = map_bodies(graph, separate_operands)
+        graph = decompose_functions(graph, ("sigmoid", "tanh", *_TABLES))
+    else:
+        graph = simplify(hoist_projections(graph))
+        graph = map_bodies(graph, separate_operands)
+    plan = Plan(TfliteArithmetic(), body, sequence, vector, inputs, target.per_channel, options.clip)
+    ranges = calibrate(graph, samples)
+    return quantize(graph, ranges, plan, float_io=options.io == "float32"), masks
+
+
+_TABLES = ("elu", "selu", "gelu", "gelu_tanh", "softplus", "softsign", "exponential", "mish", "rsqrt", "log")
+
+
+def _alike(node: Node, ranges: Mapping[Value, Range]) -> bool:
+    """Whether the operands of an Affine can share one 16-bit scale, and their kernels one 8-bit scale."""
+    assert isinstance(node.operator, ops.Affine)  # noqa: S101 - established by the caller
+    count = node.operator.operands
+    largest = [ranges[value].largest for value in node.inputs[:count]]
+    kernels = [float(np.abs(value.constant).max()) for value in node.inputs[count : 2 * count]]
+    return max(largest) <= _JOINED_RANGES * max(min(largest), 1e-9) and max(kernels) <= 4 * max(min(kernels), 1e-9)
+
+
+def _refuse_masks_on_integers(graph: Graph, options: Options) -> None:
+    broken = [
+        (
+            f"layer '{node.layer}': a mask must be taken from a model input or from integer ids when activations are "
+            f"integers. Found: a mask of '{node.inputs[0].name}', which the scheme '{options.scheme}' quantizes.",
+            "move the Masking layer to the model's input, or use --quantize dynamic.",
+        )
+        for node in graph.nodes
+        if isinstance(node.operator, ops.Differs) and node.inputs[0].dtype == "float32"
+        and (node.inputs[0] not in graph.inputs or options.io != "float32")
+    ]
+    if broken:
+        raise UnsupportedError(broken)
+

@@ -1,0 +1,6 @@
+"""From a float graph to an integer one: types, scales, weights."""
+
+from edgernn.quantization.arithmetic import Arithmetic, Plan
+from edgernn.quantization.quantize import quantize
+
+__all__ = ["Arithmetic", "Plan", "quantize"]

@@ -1,0 +1,53 @@
+"""What quantization needs to know of the integer arithmetic it quantizes for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from edgernn.calibration import ClipMethod
+from edgernn.graph import DType, Node, Quantization
+from edgernn.graph import operators as ops
+
+
+class Arithmetic(Protocol):
+    """A target's integer kernels, as far as they constrain types and scales."""
+
+    def types(self, operator: ops.Operator) -> tuple[DType, ...]:
+        """The activation types for which the operator has an integer kernel."""
+        ...
+
+    def fixed(self, operator: ops.Operator, dtype: DType) -> Quantization | None:
+        """The output scale that the kernel insists on, if any."""
+        ...
+
+    def tied(self, node: Node) -> tuple[int, ...]:
+        """The inputs that must have the output's scale and zero point."""
+        ...
+
+    def preferred_input(self, operator: ops.Operator, dtype: DType, largest: float) -> Quantization | None:
+        """The input scale on which the kernel is exact, if it has one, for inputs up to `largest`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The choices that quantization follows.
+
+    Attributes:
+        arithmetic: the target's kernels.
+        body: type of what is computed inside a scan.
+        sequence: type of tensors with a time axis.
+        vector: type of tensors without one.
+        inputs: type of the graph's inputs and outputs inside (the artifact may show float32 instead).
+        per_channel: one weight scale per row of an Affine instead of one per tensor.
+        clip: how much of a calibrated range is kept, for 8-bit tensors.
+    """
+
+    arithmetic: Arithmetic
+    body: DType
+    sequence: DType
+    vector: DType
+    inputs: DType
+    per_channel: bool
+    clip: ClipMethod

@@ -1,0 +1,259 @@
+"""Float graph + ranges + plan -> integer graph: pure, and the same for every target whose arithmetic is described."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from edgernn.calibration import Range
+from edgernn.graph import DType, Graph, Node, Quantization, Rewrite, Scan, Value
+from edgernn.graph import operators as ops
+from edgernn.quantization.arithmetic import Plan
+from edgernn.quantization.scales import ScaleGroups, from_range
+from edgernn.quantization.types import choose_types
+from edgernn.quantization.weights import quantize_bias, quantize_kernel, zero_bias
+
+_PRODUCTS = (ops.Affine, ops.Conv, ops.DepthwiseConv)
+
+
+def quantize(graph: Graph, ranges: Mapping[Value, Range], plan: Plan, *, float_io: bool) -> Graph:
+    """The integer graph.
+
+    Args:
+        graph: float; every Affine has one operand or only operands of one type.
+        ranges: of every float value, from `calibrate`.
+        plan: the choices.
+        float_io: whether the graph's inputs and outputs stay float32, with a conversion at either end.
+    """
+    return _Quantizer(graph, ranges, plan).graph(graph, float_io=float_io)
+
+
+class _Quantizer:
+    """Types and scale groups of one model, and the rewriting of its graphs by them."""
+
+    def __init__(self, graph: Graph, ranges: Mapping[Value, Range], plan: Plan) -> None:
+        self.plan, self.ranges = plan, ranges
+        self.types = choose_types(graph, plan)
+        self.groups = ScaleGroups()
+        for node in graph.walk():
+            if isinstance(node.operator, Scan):
+                for value in node.operator.body.inputs:
+                    self._add(value)
+            for value in node.outputs:
+                self._add(value, node.operator)
+        for value in graph.inputs:
+            self._add(value)
+        self._tie(graph)
+        self._prefer(graph)
+
+    def _add(self, value: Value, producer: ops.Operator | None = None) -> None:
+        if value in self.types:
+            dtype = self.types[value]
+            fixed = self.plan.arithmetic.fixed(producer, dtype) if producer else None
+            self.groups.add(value, dtype, self._range(value), fixed)
+
+    def _range(self, value: Value) -> Range:
+        if value in self.ranges:
+            return self.ranges[value]
+        return Range.of(np.zeros(1, "f4") if value.data is None else value.data)
+
+    def _tie(self, graph: Graph) -> None:
+        """Loops first, since a state must leave and enter with one scale; then data movement; then joins."""
+        nodes = [node for node in graph.walk() if node.outputs[0] in self.types]
+        single = [node for node in nodes if len(self.plan.arithmetic.tied(node)) == 1]
+        for node in single:
+            for value in node.outputs:
+                self._tie_pair(value, node.inputs[0])
+        for node in graph.walk():
+            if isinstance(node.operator, Scan):
+                self._tie_scan(node, node.operator)
+        for node in nodes:
+            if node not in single:
+                for k in self.plan.arithmetic.tied(node):
+                    self._tie_pair(node.output, node.inputs[k])
+
+    def _tie_scan(self, node: Node, scan: Scan) -> None:
+        for outside, inside in zip(node.inputs, scan.body.inputs, strict=True):
+            if inside in self.types and outside.data is not None:
+                self.groups.add(outside, self.types[inside], Range.of(outside.data))
+            self._tie_pair(inside, outside)
+        for k, (outside, inside) in enumerate(zip(node.outputs, scan.body.outputs, strict=True)):
+            if k < scan.carries:
+                self._tie_pair(scan.body.inputs[k], inside)
+                self._tie_pair(outside, scan.body.inputs[k])
+            else:
+                self._tie_pair(outside, inside)
+
+    def _tie_pair(self, a: Value, b: Value) -> None:
+        if self._known(a) and self._known(b):
+            self.groups.tie(a, b)
+
+    def _known(self, value: Value) -> bool:
+        return value in self.groups
+
+    def _prefer(self, graph: Graph) -> None:
+        for node in graph.walk():
+            value = node.inputs[0]
+            if value in self.types:
+                wanted = self.plan.arithmetic.preferred_input(
+                    node.operator, self.types[value], self.groups.largest(value)
+                )
+                if wanted:
+                    self.groups.prefer(value, wanted)
+
+    def quantization(self, value: Value) -> Quantization:
+        return self.groups.quantization(value, self.plan.clip)
+
+    def graph(self, graph: Graph, *, float_io: bool) -> Graph:
+        """Rewrite the main graph."""
+        rewrite = _Typed()
+        inputs = []
+        for value in graph.inputs:
+            if value not in self.types:
+                inputs.append(value)
+            elif float_io:
+                inputs.append(value)  # masks are taken from the float values
+                rewrite.copies[value, self.types[value]] = [rewrite.convert(value, *self._form(value))]
+            else:
+                inputs.append(rewrite.settle(value, *self._form(value)))
+        self._nodes(graph, rewrite)
+        outputs = []
+        for value in graph.outputs:
+            result = rewrite(value)
+            if value in self.types:
+                dtype = self.plan.inputs
+                if float_io:
+                    result = rewrite.convert(result, "float32", None, value.name)
+                elif result.dtype != dtype or result is value:
+                    result = rewrite.convert(result, dtype, self._output_form(value, dtype), value.name)
+                else:
+                    result = rewrite.rename(result, value.name)
+            outputs.append(result)
+        return rewrite.graph(replace(graph, inputs=tuple(inputs), outputs=tuple(outputs)))
+
+    def _output_form(self, value: Value, dtype: DType) -> Quantization:
+        """Scale of an output that has to change its type: fixed where its maker fixes one, else by its range."""
+        own = self.quantization(value)
+        if own.scales == (1 / 32768,) and self.ranges[value].low >= 0 and dtype == "int8":
+            return Quantization((1 / 256,), -128)
+        return from_range(self._range(value), dtype, "minmax")
+
+    def _form(self, value: Value) -> tuple[DType, Quantization]:
+        return self.types[value], self.quantization(value)
+
+    def _nodes(self, graph: Graph, rewrite: _Typed) -> None:
+        for node in graph.nodes:
+            if isinstance(node.operator, Scan):
+                self._scan(node, node.operator, rewrite)
+            elif node.outputs[0] not in self.types:
+                rewrite.keep(node)
+            else:
+                self._node(node, rewrite)
+
+    def _node(self, node: Node, rewrite: _Typed) -> None:
+        operator = node.operator
+        dtype, form = self._form(node.outputs[0])
+        tied = self.plan.arithmetic.tied(node)
+        inputs: list[Value] = []
+        for k, value in enumerate(node.inputs):
+            if isinstance(operator, _PRODUCTS) and k >= self._operands(operator):
+                break
+            if value.dtype != "float32":
+                inputs.append(rewrite(value))
+            else:
+                inputs.append(self._operand(value, dtype, form if k in tied else None, rewrite))
+        if isinstance(operator, _PRODUCTS):
+            operator, inputs = self._product(operator, node, inputs)
+        outputs = tuple(rewrite.settle(value, *self._form(value)) for value in node.outputs)
+        rewrite.nodes.append(replace(node, operator=operator, inputs=tuple(inputs), outputs=outputs))
+
+    @staticmethod
+    def _operands(operator: ops.Operator) -> int:
+        return operator.operands if isinstance(operator, ops.Affine) else 1
+
+    def _operand(self, value: Value, dtype: DType, form: Quantization | None, rewrite: _Typed) -> Value:
+        if value.data is not None:
+            used = form or from_range(Range.of(value.data), dtype, "minmax")
+            return replace(value, dtype=dtype, data=used.quantize(value.data, dtype), quantization=used)
+        wanted = form
+        if wanted is None and self.types[value] != dtype:
+            wanted = from_range(self._range(value), dtype, "minmax")
+        return rewrite.copy(value, dtype, wanted, exact=form is not None)
+
+    def _product(
+        self, operator: ops.Affine | ops.Conv | ops.DepthwiseConv, node: Node, inputs: list[Value]
+    ) -> tuple[ops.Operator, list[Value]]:
+        kernel = quantize_kernel(node.inputs[len(inputs)], operator, per_channel=self.plan.per_channel)
+        bias = node.inputs[-1] if operator.bias else None
+        if bias is None and inputs[0].dtype == "int16":
+            bias = zero_bias(f"{node.output.name}_no_bias", node.output.shape[-1])
+        if bias is None:
+            return operator, [*inputs, kernel]
+        integers = quantize_bias(bias, inputs[0], kernel, operator)
+        return replace(operator, bias=True), [*inputs, kernel, integers]
+
+    def _scan(self, node: Node, scan: Scan, rewrite: _Typed) -> None:
+        inner = _Typed()
+        inputs, body_inputs = [], []
+        for outside, inside in zip(node.inputs, scan.body.inputs, strict=True):
+            if inside not in self.types:
+                inputs.append(rewrite(outside))
+                body_inputs.append(inside)
+            else:
+                dtype, form = self._form(inside)
+                inputs.append(self._operand(outside, dtype, form, rewrite))
+                body_inputs.append(inner.settle(inside, dtype, form))
+        self._nodes(scan.body, inner)
+        body_outputs = []
+        for k, value in enumerate(scan.body.outputs):
+            owner = scan.body.inputs[k] if k < scan.carries else node.outputs[k]
+            if value not in self.types:
+                body_outputs.append(inner(value))
+            else:
+                body_outputs.append(inner.copy(value, *self._form(owner), exact=True))
+        body = inner.graph(replace(scan.body, inputs=tuple(body_inputs), outputs=tuple(body_outputs)))
+        outputs = tuple(
+            rewrite.settle(value, *self._form(value)) if value in self.types else value for value in node.outputs
+        )
+        rewrite.nodes.append(
+            replace(node, operator=replace(scan, body=body), inputs=tuple(inputs), outputs=outputs)
+        )
+
+
+class _Typed(Rewrite):
+    """A rewrite that knows each value's integer form, and the conversions made of it so far."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.copies: dict[tuple[Value, DType], list[Value]] = {}
+
+    def settle(self, value: Value, dtype: DType, form: Quantization) -> Value:
+        """The value itself in its integer form."""
+        typed = replace(value, dtype=dtype, quantization=form)
+        self.replaced[value] = typed
+        self.copies[value, dtype] = [typed]
+        return typed
+
+    def copy(self, value: Value, dtype: DType, form: Quantization | None, *, exact: bool) -> Value:
+        """`value` as `dtype`: in any scale that is there already, or, if `exact`, in the scale `form`."""
+        known = self.copies.setdefault((value, dtype), [])
+        for candidate in known:
+            if not exact or candidate.quantization == form:
+                return candidate
+        if form is None:
+            raise ValueError(f"value '{value.name}' has no form as {dtype}")
+        known.append(self.convert(self(value), dtype, form))
+        return known[-1]
+
+    def convert(self, value: Value, dtype: DType, form: Quantization | None, name: str = "") -> Value:
+        """A conversion node."""
+        result = Value(name or f"{value.name}_{dtype}", value.shape, dtype, None, form)
+        self.nodes.append(Node(ops.Requantize(), (value,), (result,)))
+        return result
+
+    def rename(self, value: Value, name: str) -> Value:
+        """Outputs keep the name that the user knows."""
+        return value if value.name == name else replace(value, name=name)
+

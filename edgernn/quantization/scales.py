@@ -1,0 +1,103 @@
+"""One scale per group of tensors that must share one, from their pooled ranges."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgernn.calibration import ClipMethod, Range, clip
+from edgernn.graph import DType, Quantization, Value
+
+# A 16-bit tensor keeps this much room above its calibrated range, since a stream can outlive its calibration window
+# and the resolution that it costs is far below the error of the 8-bit weights.
+HEADROOM_16 = 1.25
+
+
+class ScaleGroups:
+    """Union-find over values; each group has one type, one pooled range and at most one fixed scale."""
+
+    def __init__(self) -> None:
+        """No values yet."""
+        self._parent: dict[Value, Value] = {}
+        self._range: dict[Value, Range] = {}
+        self._dtype: dict[Value, DType] = {}
+        self._fixed: dict[Value, Quantization] = {}
+        self._preferred: dict[Value, Quantization] = {}
+
+    def add(self, value: Value, dtype: DType, range_: Range, fixed: Quantization | None = None) -> None:
+        """A group of its own for `value`."""
+        self._parent[value] = value
+        self._range[value], self._dtype[value] = range_, dtype
+        if fixed:
+            self._fixed[value] = fixed
+
+    def __contains__(self, value: Value) -> bool:
+        """Whether the value has a group."""
+        return value in self._parent
+
+    def find(self, value: Value) -> Value:
+        """The group's representative."""
+        while self._parent[value] is not value:
+            self._parent[value] = self._parent[self._parent[value]]
+            value = self._parent[value]
+        return value
+
+    def tie(self, a: Value, b: Value) -> bool:
+        """Put two values into one group, unless their types differ or a fixed scale cannot represent the other."""
+        a, b = self.find(a), self.find(b)
+        if a is b:
+            return True
+        if self._dtype[a] != self._dtype[b]:
+            return False
+        fixed_a, fixed_b = self._fixed.get(a), self._fixed.get(b)
+        if fixed_a and fixed_b and fixed_a != fixed_b:
+            return False
+        fixed = fixed_a or fixed_b
+        joint = self._range[a].union(self._range[b])
+        if fixed and not _represents(fixed, joint, self._dtype[a]):
+            return False
+        self._parent[b] = a
+        self._range[a] = joint
+        if fixed:
+            self._fixed[a] = fixed
+        if b in self._preferred:
+            self._preferred[a] = self._preferred[b]
+        return True
+
+    def prefer(self, value: Value, quantization: Quantization) -> None:
+        """Use this scale for the value's group if nothing fixes another."""
+        self._preferred[self.find(value)] = quantization
+
+    def largest(self, value: Value) -> float:
+        """Largest absolute value that the group was seen to take."""
+        return self._range[self.find(value)].largest
+
+    def quantization(self, value: Value, method: ClipMethod) -> Quantization:
+        """The group's scale and zero point."""
+        group = self.find(value)
+        if group in self._fixed:
+            return self._fixed[group]
+        if group in self._preferred:
+            return self._preferred[group]
+        return from_range(self._range[group], self._dtype[group], method)
+
+
+def from_range(range_: Range, dtype: DType, method: ClipMethod) -> Quantization:
+    """int16: symmetric with headroom. int8: the clipped range, stretched to hold zero exactly."""
+    if dtype == "int16":
+        return Quantization((_float32(max(range_.largest, 1e-6) * HEADROOM_16 / 32767),))
+    low, high = clip(range_, method, bits=8)
+    low, high = min(low, 0.0), max(high, 0.0)
+    scale = _float32(max(high - low, 1e-6) / 255)
+    return Quantization((scale,), int(np.clip(round(-128 - low / scale), -128, 127)))
+
+
+def _represents(quantization: Quantization, range_: Range, dtype: DType) -> bool:
+    info = np.iinfo(dtype)
+    low = (info.min - quantization.zero_point) * quantization.scale
+    high = (info.max - quantization.zero_point) * quantization.scale
+    slack = 2 * quantization.scale
+    return range_.low >= low - slack and range_.high <= high + slack
+
+
+def _float32(value: float) -> float:
+    return float(np.float32(value))

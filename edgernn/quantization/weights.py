@@ -1,0 +1,66 @@
+"""Weights and biases as integers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from edgernn.graph import DType, Quantization, Value
+from edgernn.graph import operators as ops
+
+_INT32_LIMIT = 2**31 - 1
+
+
+def channel_axis(operator: ops.Operator) -> int:
+    """The axis of a kernel that numbers the outputs."""
+    return 1 if isinstance(operator, ops.DepthwiseConv) else 0
+
+
+def symmetric(array: np.ndarray, *, axis: int | None = None, levels: int = 127) -> Quantization:
+    """Zero point 0 and the largest magnitude at `levels`, per tensor or per element of `axis`."""
+    if axis is None:
+        largest = np.asarray([np.abs(array).max(initial=0.0)])
+    else:
+        largest = np.abs(array).max(axis=tuple(k for k in range(array.ndim) if k != axis))
+    scales = np.where(largest > 0, largest, 1.0) / levels
+    return Quantization(tuple(float(np.float32(scale)) for scale in scales), 0, axis or 0)
+
+
+def quantize_kernel(kernel: Value, operator: ops.Operator, *, per_channel: bool) -> Value:
+    """int8 in [-127, 127]; convolutions always have one scale per output channel, as their kernels expect."""
+    axis = channel_axis(operator) if per_channel or not isinstance(operator, ops.Affine) else None
+    quantization = symmetric(kernel.constant, axis=axis)
+    integers = np.clip(quantization.quantize(kernel.constant, "int8"), -127, 127).astype("int8")
+    return replace(kernel, dtype="int8", data=integers, quantization=quantization)
+
+
+def quantize_bias(bias: Value, x: Value, kernel: Value, operator: ops.Operator) -> Value:
+    """Integers in units of input scale times kernel scale, wide enough that the accumulator cannot overflow.
+
+    TFLite accumulates 16-bit activations in the type of the bias: int32, unless the weights could reach past it.
+    """
+    if x.quantization is None or kernel.quantization is None:
+        raise ValueError("a bias is quantized after its input and kernel")
+    scales = tuple(float(np.float32(x.quantization.scale * scale)) for scale in kernel.quantization.scales)
+    real = bias.constant.astype("f8")
+    integers = np.round(real / np.asarray(scales))
+    axis = channel_axis(operator)
+    others = tuple(k for k in range(kernel.constant.ndim) if k != axis)
+    magnitude = np.abs(kernel.constant.astype("i8")).sum(axis=others) * (-np.iinfo(x.dtype).min)
+    wide = x.dtype == "int16" and bool(np.any(magnitude + np.abs(integers) > _INT32_LIMIT))
+    dtype = "int64" if wide else "int32"
+    limit = np.iinfo(dtype).max
+    integers = np.clip(integers, -limit, limit).astype(dtype)
+    return replace(bias, dtype=dtype, data=integers, quantization=Quantization(scales, 0, 0))  # type: ignore[arg-type]
+
+
+def zero_bias(name: str, rows: int) -> Value:
+    """A float bias of zeros, for kernels that want one."""
+    return Value(name, (rows,), "float32", np.zeros(rows, "f4"))
+
+
+def limits(dtype: DType) -> tuple[int, int]:
+    """Smallest and largest integer of an activation type."""
+    info = np.iinfo(dtype)
+    return int(info.min), int(info.max)

@@ -1,0 +1,57 @@
+"""What is written for a phone and what for a microcontroller: measured choices, each with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from edgernn.graph import DType
+
+Scheme = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
+SCHEMES: tuple[Scheme, ...] = ("float32", "float16", "dynamic", "int8", "int16x8")
+INTEGER_SCHEMES: tuple[Scheme, ...] = ("int8", "int16x8")
+Form = Literal["while", "while-variable", "unrolled"]
+FORMS: tuple[Form, ...] = ("while", "while-variable", "unrolled")
+Io = Literal["float32", "int8", "int16"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """How models are written for one kind of device.
+
+    Attributes:
+        name: as on the command line.
+        schemes: the schemes that its runtime can run.
+        form: how loops are written unless the user says otherwise.
+        body: integer type inside loops in the int8 scheme.
+        sequence: integer type of tensors with a time axis in the int8 scheme.
+        vector: integer type of single vectors in the int8 scheme.
+        per_channel: one weight scale per output instead of one per matrix.
+        float_io: whether integer models show float32 inputs and outputs by default.
+    """
+
+    name: str
+    schemes: tuple[Scheme, ...]
+    form: Form
+    body: DType
+    sequence: DType
+    vector: DType
+    per_channel: bool
+    float_io: bool
+
+
+# LiteRT with XNNPACK: 8-bit kernels are fast, 16-bit ones are not; a WHILE costs half a microsecond per step.
+PHONE = Target("phone", SCHEMES, "while", "int8", "int8", "int8", per_channel=False, float_io=True)
+# TFLite-Micro: 16-bit activations over 8-bit weights cost nothing on a Cortex-M and keep the small updates of a state;
+# a loop variable is copied three times per step, a resource variable once. No hybrid kernels, no half precision.
+MICRO = Target(
+    "micro",
+    ("float32", "int8", "int16x8"),
+    "while-variable",
+    "int16",
+    "int8",
+    "int16",
+    per_channel=False,
+    float_io=False,
+)
+TARGETS = {target.name: target for target in (PHONE, MICRO)}

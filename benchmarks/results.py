@@ -70,6 +70,8 @@ class Ratio:
         low: the 10th percentile of the ratios.
         high: the 90th percentile.
         rounds: how many there were.
+        ours_seconds: median time of the first.
+        peer_seconds: median time of the second.
     """
 
     ours: str
@@ -79,6 +81,8 @@ class Ratio:
     low: float
     high: float
     rounds: int
+    ours_seconds: float
+    peer_seconds: float
 
 
 @dataclass(frozen=True)

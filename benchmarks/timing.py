@@ -43,7 +43,8 @@ class Timing:
         """The median of the per-round ratios of `ours` to `peer`, with the 10th and 90th percentile."""
         ratios = self.seconds[ours] / self.seconds[peer]
         low, median, high = np.percentile(ratios, (10, 50, 90))
-        return Ratio(ours, peer, size, float(median), float(low), float(high), len(ratios))
+        seconds = self.median(ours), self.median(peer)
+        return Ratio(ours, peer, size, float(median), float(low), float(high), len(ratios), *seconds)
 
 
 def take_turns(contestants: Mapping[str, Callable[[], float]], rounds: int) -> Timing:

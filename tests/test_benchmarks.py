@@ -79,6 +79,7 @@ def test_ratio_forgets_the_drift_of_the_machine() -> None:
     ratio = timing.ratio("ours", "peer", "5x7")
     assert (ratio.low, ratio.median, ratio.high) == pytest.approx((0.75, 0.75, 0.75))
     assert (ratio.ours, ratio.peer, ratio.size, ratio.rounds) == ("ours", "peer", "5x7", 40)
+    assert (ratio.ours_seconds, ratio.peer_seconds) == pytest.approx((15e-6, 20e-6))
 
 
 def test_ratio_has_the_spread_of_the_rounds() -> None:
@@ -191,12 +192,12 @@ def example_results() -> Results:
     ]
     made = [conversion(maker, form, cell, scheme, size) for size in sizes for cell, form, scheme, maker in names]
     ratios = [
-        Ratio(ours.name, peer.name, ours.size, 0.05, 0.04, 0.06, 100)
+        Ratio(ours.name, peer.name, ours.size, 0.05, 0.04, 0.06, 100, 4e-5, 8e-4)
         for ours in made
         for peer in made
         if (ours.maker, peer.maker) == ("edgernn", "stock") and ours.size == peer.size
     ]
-    process = Ratio("edgernn convert GRU dynamic", "stock script GRU dynamic", "64x64", 0.1, 0.09, 0.11, 5)
+    process = Ratio("edgernn convert GRU dynamic", "stock script GRU dynamic", "64x64", 0.1, 0.09, 0.11, 5, 0.4, 4.0)
     score = TaskScore("japanese-vowels", "GRU", "micro", 0.96, 0.958, 0.2, 3)
     return Results({"Python": "3"}, sizes, tuple(made), tuple(ratios), (process,), False, (score,), ())
 
@@ -219,6 +220,7 @@ def test_no_limit_is_broken_by_good_results() -> None:
         ("micro", "LSTM", "int8", {"bytes": None}, "int8 LSTM file"),
         ("micro", "GRU", "int8", {"arena_required": 9729}, "int8 GRU arena"),
         ("micro", "LSTM", "int8", {"relative_error": 0.0151}, "int8 LSTM relative error"),
+        ("micro", "LSTM", "int8", {"micro_relative_error": 0.0151}, "int8 LSTM relative error"),
         ("phone", "LSTM", "float32", {"relative_error": 2e-5}, "float32 relative error"),
         ("phone", "GRU", "dynamic", {"relative_error": None}, "dynamic relative error"),
         ("phone", "GRU", "float16", {"failure": "crash"}, "conversions that succeed"),

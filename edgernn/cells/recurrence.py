@@ -18,7 +18,7 @@ class Unrolled:
 
     Attributes:
         sequence: outputs `[steps, units]`, each at the index of its input, also when the loop runs in reverse.
-        last: the output of the last step that was run, `[units]`.
+        last: the output of the last step that was run, `[units]`; a masked step's output is the one before it.
         states: the final states, in Keras's order.
     """
 
@@ -49,12 +49,19 @@ def run(
         zero_output_for_mask: a masked step's output is zero instead (Keras's Bidirectional asks for it).
     """
     names = [(name, cell.units) for cell in cells for name in cell.state_names]
+    # A masked step repeats the previous output, which is the top cell's state, except before the first output: Keras
+    # then gives zeros, not the initial state. Only a given initial state makes the two differ.
+    repeats = mask is not None and initial_state is not None and not zero_output_for_mask
     if initial_state is None:
         initial_state = [b.constant(f"{name}_0", np.zeros(units, "f4")) for name, units in names]
     first_of_top = len(names) - len(cells[-1].state_names)
 
     body = b.body("step")
     carries = tuple(body.input(f"{b.layer}/{name}", (units,)) for name, units in names)
+    initial = list(initial_state)
+    if repeats:
+        previous = body.input(f"{b.layer}/previous", (cells[-1].units,))
+        initial.append(b.constant("previous_0", np.zeros(cells[-1].units, "f4")))
     x_t = body.input(f"{b.layer}/x", x.shape[1:])
     sequences = [x]
     if mask is not None:
@@ -71,11 +78,19 @@ def run(
     if mask is not None:
         fresh = output
         states = [body.apply(ops.Select(), keep, new, old) for new, old in zip(states, carries, strict=True)]
-        # With one cell or many, the repeated output is the top cell's carried state, since output and state are one.
         output = states[first_of_top]
         if zero_output_for_mask:
             zeros = body.constant("masked_output", np.zeros(fresh.shape, "f4"))
             output = body.apply(ops.Select(), keep, fresh, zeros)
-    scan = Scan(body.finish(*states, output), len(carries), x.shape[0], reverse)
-    *finals, sequence = b.apply_many(scan, *initial_state, *sequences, name="loop")
-    return Unrolled(sequence, finals[first_of_top], tuple(finals))
+        elif repeats:
+            output = body.apply(ops.Select(), keep, fresh, previous)
+            states.append(output)
+    scan = Scan(body.finish(*states, output), len(initial), x.shape[0], reverse)
+    *finals, sequence = b.apply_many(scan, *initial, *sequences, name="loop")
+    if mask is not None and zero_output_for_mask:
+        final = 0 if reverse else x.shape[0] - 1
+        piece = b.apply(ops.Slice(final, final + 1), sequence)
+        last = b.apply(ops.Reshape(sequence.shape[1:]), piece, name="last")
+    else:
+        last = finals[-1] if repeats else finals[first_of_top]
+    return Unrolled(sequence, last, tuple(finals[: len(names)]))

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from edgernn.graph import Graph, Value
+from edgernn.graph import operators as ops
 from edgernn.reference import evaluate
 
 ClipMethod = Literal["minmax", "percentile", "mse"]
@@ -17,6 +18,7 @@ CLIP_METHODS: tuple[ClipMethod, ...] = ("minmax", "percentile", "mse")
 _KEPT_PER_OBSERVATION = 256  # values kept of each observed array, evenly spaced: enough for a 99.9 percentile
 _KEPT = 1 << 17
 _PERCENTILE = 99.9
+WIDEST = 1024  # columns of a matrix for which second moments are kept
 _BATCH_ELEMENTS = 1 << 24  # bounds the memory of one calibration batch
 
 
@@ -49,16 +51,35 @@ def _subsample(array: np.ndarray, keep: int = _KEPT_PER_OBSERVATION) -> np.ndarr
     return flat[:: max(1, flat.size // keep)].astype("f4")
 
 
-def calibrate(graph: Graph, samples: Mapping[str, np.ndarray]) -> dict[Value, Range]:
+@dataclass(frozen=True)
+class Statistics:
+    """What calibration saw.
+
+    Attributes:
+        ranges: of every float value of the graph and of the bodies of its scans, constants excepted.
+        moments: for the input of every Affine of one operand, the mean of v v^T with v = [x, 1].
+    """
+
+    ranges: Mapping[Value, Range]
+    moments: Mapping[Value, np.ndarray]
+
+
+def calibrate(graph: Graph, samples: Mapping[str, np.ndarray]) -> Statistics:
     """Run the float reference over `samples` and pool each float tensor's values over samples and steps.
 
     Args:
         graph: a float graph.
         samples: `[samples, *shape]` per graph input.
-
-    Returns:
-        A range for every float value of the graph and of the bodies of its scans, constants excepted.
     """
+    multiplied = {
+        node.inputs[0]
+        for node in graph.walk()
+        if isinstance(node.operator, ops.Affine)
+        and node.operator.operands == 1
+        and node.inputs[0].shape[-1] <= WIDEST
+    }
+    sums: dict[Value, np.ndarray] = {}
+    counts: dict[Value, int] = {}
     lows: dict[Value, float] = {}
     highs: dict[Value, float] = {}
     kept: dict[Value, list[np.ndarray]] = {}
@@ -71,13 +92,19 @@ def calibrate(graph: Graph, samples: Mapping[str, np.ndarray]) -> dict[Value, Ra
         pool = kept.setdefault(value, [])
         if len(pool) * _KEPT_PER_OBSERVATION < _KEPT:
             pool.append(_subsample(array))
+        if value in multiplied:
+            rows = array.reshape(-1, array.shape[-1]).astype("f8")
+            rows = np.concatenate([rows, np.ones((len(rows), 1))], axis=1)
+            sums[value] = sums.get(value, 0) + rows.T @ rows
+            counts[value] = counts.get(value, 0) + len(rows)
 
     widest = max((value.size for node in graph.walk() for value in node.outputs), default=1)
     batch = max(1, _BATCH_ELEMENTS // max(widest, 1))
     count = next(iter(samples.values())).shape[0]
     for start in range(0, count, batch):
         evaluate(graph, {name: array[start : start + batch] for name, array in samples.items()}, observe)
-    return {value: Range(lows[value], highs[value], np.concatenate(kept[value])) for value in lows}
+    ranges = {value: Range(lows[value], highs[value], np.concatenate(kept[value])) for value in lows}
+    return Statistics(ranges, {value: total / counts[value] for value, total in sums.items()})
 
 
 def clip(range_: Range, method: ClipMethod, *, bits: int) -> tuple[float, float]:

@@ -105,7 +105,7 @@ def _integers(
             samples[mask.name] = (samples[mask.source] != np.float32(mask.value)).any(-1)
     _refuse_masks_on_integers(graph, options)
     if body == "int16":
-        first = calibrate(graph, samples)
+        first = calibrate(graph, samples).ranges
         graph = map_bodies(graph, lambda inner: join_operands(inner, lambda node: _alike(node, first)))
         graph = map_bodies(graph, separate_operands)
         graph = decompose_functions(graph, ("sigmoid", "tanh", *_TABLES))
@@ -113,8 +113,8 @@ def _integers(
         graph = simplify(hoist_projections(graph))
         graph = map_bodies(graph, separate_operands)
     plan = Plan(TfliteArithmetic(), body, sequence, vector, inputs, target.per_channel, options.clip)
-    ranges = calibrate(graph, samples)
-    return quantize(graph, ranges, plan, float_io=options.io == "float32"), masks
+    statistics = calibrate(graph, samples)
+    return quantize(graph, statistics, plan, float_io=options.io == "float32"), masks
 
 
 _TABLES = ("elu", "selu", "gelu", "gelu_tanh", "softplus", "softsign", "exponential", "mish", "rsqrt", "log")

@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from edgernn.calibration import Range
+from edgernn.calibration import Range, Statistics
 from edgernn.graph import DType, Graph, Node, Quantization, Rewrite, Scan, Value
 from edgernn.graph import operators as ops
 from edgernn.quantization.arithmetic import Plan
-from edgernn.quantization.scales import ScaleGroups, from_range
+from edgernn.quantization.scales import ScaleGroups, from_range, with_margin
 from edgernn.quantization.types import choose_types
-from edgernn.quantization.weights import quantize_bias, quantize_kernel, zero_bias
+from edgernn.quantization.weights import quantize_bias, quantize_kernel, quantize_to_data, zero_bias
 
 _PRODUCTS = (ops.Affine, ops.Conv, ops.DepthwiseConv)
 
 
-def quantize(graph: Graph, ranges: Mapping[Value, Range], plan: Plan, *, float_io: bool) -> Graph:
+def quantize(graph: Graph, statistics: Statistics, plan: Plan, *, float_io: bool) -> Graph:
     """The integer graph.
 
     Args:
         graph: float; every Affine has one operand or only operands of one type.
-        ranges: of every float value, from `calibrate`.
+        statistics: of every float value, from `calibrate`.
         plan: the choices.
         float_io: whether the graph's inputs and outputs stay float32, with a conversion at either end.
     """
-    return _Quantizer(graph, ranges, plan).graph(graph, float_io=float_io)
+    return _Quantizer(graph, statistics, plan).graph(graph, float_io=float_io)
 
 
 class _Quantizer:
     """Types and scale groups of one model, and the rewriting of its graphs by them."""
 
-    def __init__(self, graph: Graph, ranges: Mapping[Value, Range], plan: Plan) -> None:
-        self.plan, self.ranges = plan, ranges
+    def __init__(self, graph: Graph, statistics: Statistics, plan: Plan) -> None:
+        self.plan, self.ranges, self.moments = plan, statistics.ranges, statistics.moments
         self.types = choose_types(graph, plan)
         self.groups = ScaleGroups()
         for node in graph.walk():
@@ -138,7 +137,7 @@ class _Quantizer:
         own = self.quantization(value)
         if own.scales == (1 / 32768,) and self.ranges[value].low >= 0 and dtype == "int8":
             return Quantization((1 / 256,), -128)
-        return from_range(self._range(value), dtype, "minmax")
+        return from_range(with_margin(self._range(value)), dtype, "minmax")
 
     def _form(self, value: Value) -> tuple[DType, Quantization]:
         return self.types[value], self.quantization(value)
@@ -185,10 +184,15 @@ class _Quantizer:
     def _product(
         self, operator: ops.Affine | ops.Conv | ops.DepthwiseConv, node: Node, inputs: list[Value]
     ) -> tuple[ops.Operator, list[Value]]:
-        kernel = quantize_kernel(node.inputs[len(inputs)], operator, per_channel=self.plan.per_channel)
+        kernel = node.inputs[len(inputs)]
         bias = node.inputs[-1] if operator.bias else None
         if bias is None and inputs[0].dtype == "int16":
             bias = zero_bias(f"{node.output.name}_no_bias", node.output.shape[-1])
+        moments = self.moments.get(node.inputs[0]) if isinstance(operator, ops.Affine) else None
+        if moments is None:
+            kernel = quantize_kernel(kernel, operator, per_channel=self.plan.per_channel)
+        else:
+            kernel, bias = quantize_to_data(kernel, bias, moments, per_channel=self.plan.per_channel)
         if bias is None:
             return operator, [*inputs, kernel]
         integers = quantize_bias(bias, inputs[0], kernel, operator)

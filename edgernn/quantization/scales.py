@@ -9,7 +9,8 @@ from edgernn.graph import DType, Quantization, Value
 
 # A 16-bit tensor keeps this much room above its calibrated range, since a stream can outlive its calibration window
 # and the resolution that it costs is far below the error of the 8-bit weights.
-HEADROOM_16 = 1.25
+HEADROOM_16 = 2.0
+OUTPUT_DEVIATIONS = 4.25
 
 
 class ScaleGroups:
@@ -89,6 +90,18 @@ def from_range(range_: Range, dtype: DType, method: ClipMethod) -> Quantization:
     low, high = min(low, 0.0), max(high, 0.0)
     scale = _float32(max(high - low, 1e-6) / 255)
     return Quantization((scale,), int(np.clip(round(-128 - low / scale), -128, 127)))
+
+
+def with_margin(range_: Range) -> Range:
+    """The range of a model's output, widened to 4.25 standard deviations.
+
+    An output is seen once per calibration sample, so its observed extremes are those of a few hundred numbers, and one
+    saturated output costs more than a coarser step. A side that was never passed zero stays at zero.
+    """
+    mean, deviation = float(range_.kept.mean()), float(range_.kept.std())
+    low = min(range_.low, mean - OUTPUT_DEVIATIONS * deviation) if range_.low < 0 else range_.low
+    high = max(range_.high, mean + OUTPUT_DEVIATIONS * deviation) if range_.high > 0 else range_.high
+    return Range(low, high, range_.kept)
 
 
 def _represents(quantization: Quantization, range_: Range, dtype: DType) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 
 from edgernn.graph import DType, Quantization, Value
 from edgernn.graph import operators as ops
+from edgernn.quantization.rounding import round_to_data
 
 _INT32_LIMIT = 2**31 - 1
 
@@ -33,6 +34,20 @@ def quantize_kernel(kernel: Value, operator: ops.Operator, *, per_channel: bool)
     quantization = symmetric(kernel.constant, axis=axis)
     integers = np.clip(quantization.quantize(kernel.constant, "int8"), -127, 127).astype("int8")
     return replace(kernel, dtype="int8", data=integers, quantization=quantization)
+
+
+def quantize_to_data(
+    kernel: Value, bias: Value | None, moments: np.ndarray, *, per_channel: bool
+) -> tuple[Value, Value | None]:
+    """int8 weights of an Affine rounded by `round_to_data`; without a bias, nothing takes up the mean error."""
+    quantization = symmetric(kernel.constant, axis=0 if per_channel else None)
+    real = np.zeros(kernel.shape[0], "f4") if bias is None else bias.constant
+    if bias is None:
+        moments = moments.copy()
+        moments[-1, :-1] = moments[:-1, -1] = 0
+    integers, shifted = round_to_data(kernel.constant, real, np.asarray(quantization.scales), moments)
+    rounded = replace(kernel, dtype="int8", data=integers, quantization=quantization)
+    return rounded, None if bias is None else replace(bias, data=shifted)
 
 
 def quantize_bias(bias: Value, x: Value, kernel: Value, operator: ops.Operator) -> Value:

@@ -1,0 +1,72 @@
+"""Whether a class that a file names is one of Keras's own that edgernn reads."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from edgernn.converters.keras import known
+
+Broken = list[tuple[str, str]]  # (message, hint) of every rule that a model breaks, in its order
+
+_CARRIES_CODE = {"Lambda": "Lambda, which carries Python code", "TFOpLambda": "TFOpLambda, an operation on tensors"}
+_INSTEAD = {
+    "Lambda": "code in a model file is never run: compute it outside of the model, or use layers such as Rescaling.",
+    "CuDNNLSTM": "closest supported class: 'LSTM'; load the weights into one and save again.",
+    "CuDNNGRU": "closest supported class: 'GRU' with reset_after=True; load the weights into one and save again.",
+    "TFOpLambda": "use a layer such as keras.layers.Add in place of the operation.",
+    "SlicingOpLambda": "slice outside of the model, or use keras.layers.Cropping1D.",
+}
+
+
+def closest(class_name: str, allowed: Collection[str] = known.SUPPORTED) -> str:
+    """The hint for a class that is not read: what to do, or the supported class with the most similar name."""
+    if class_name in _INSTEAD:
+        return _INSTEAD[class_name]
+    match = difflib.get_close_matches(class_name, sorted(allowed), n=1, cutoff=0.4)
+    return f"closest supported class: '{match[0]}'." if match else "see the list of supported layers."
+
+
+def is_mask_operation(entry: object) -> bool:
+    """Whether Keras 3 put this entry into a Functional model to carry a mask."""
+    return isinstance(entry, dict) and _is_operation(entry) and entry.get("class_name") in known.MASK_OPERATIONS
+
+
+def _is_operation(entry: Mapping[str, Any]) -> bool:
+    if "module" not in entry:  # a legacy file: layers say whether they are trainable, operations do not
+        config = entry.get("config")
+        return entry.get("class_name") in known.MASK_OPERATIONS and "trainable" not in (config or ())
+    module = entry["module"]
+    return isinstance(module, str) and (module == "keras.ops" or module.startswith(("keras.ops.", "keras.src.ops.")))
+
+
+def check_identity(entry: Mapping[str, Any], where: str, broken: Broken) -> bool:
+    """Whether the entry is a class of `known.SUPPORTED` as Keras defines it; if not, the reason goes to `broken`.
+
+    A file of Keras 3 gives class, module and registered name; all three must be Keras's own, so that somebody's
+    own class called LSTM is not read as Keras's. A legacy file gives the class name alone.
+    """
+    class_name: str = entry["class_name"]
+    if _is_operation(entry):
+        message = f"layer '{where}': must be a layer. Found: the operation keras.ops '{class_name}'."
+        match = class_name if class_name in known.SUPPORTED else "one of keras.layers"
+        broken.append((message, f"use a layer in its place: {match}; masks come from Masking or mask_zero=True."))
+        return False
+    registered = entry.get("registered_name")
+    own = registered is None or registered == class_name
+    if "module" in entry:
+        modules = known.MODEL_MODULES if class_name in known.MODELS | {"Model"} else known.LAYER_MODULES
+        own = own and entry["module"] in modules
+    if own and (class_name in known.SUPPORTED or class_name == "Model"):
+        return True
+    module = entry.get("module")
+    if class_name in _CARRIES_CODE:
+        found = _CARRIES_CODE[class_name]
+    elif not own or (isinstance(module, str) and not module.startswith(("keras", "tf_keras"))) or ">" in class_name:
+        source = f" of module '{module}'" if module else ""
+        found = f"'{class_name}'{source}, which is not part of Keras"
+    else:
+        found = f"'{class_name}'"
+    broken.append((f"layer '{where}': class must be a supported layer of Keras. Found: {found}.", closest(class_name)))
+    return False

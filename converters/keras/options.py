@@ -1,0 +1,117 @@
+"""The options of a layer as plain JSON values: without what only training needs, activations by name, no code."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from edgernn.converters.keras import known
+from edgernn.converters.keras.identity import Broken
+
+
+def clean(config: Mapping[str, Any], class_name: str, where: str, keras_major: int, broken: Broken) -> dict[str, Any]:
+    """The options that matter for inference; what cannot be read goes to `broken`.
+
+    Args:
+        config: the options as saved, without wrapped layers.
+        class_name: class of the layer.
+        where: the layer's place, for messages.
+        keras_major: the generation of Keras that wrote the file.
+        broken: gathers the broken rules.
+    """
+    options: dict[str, Any] = {}
+    for key, value in config.items():
+        if _carries_code(value):
+            message = f"layer '{where}': option '{key}' must be plain data. Found: Python code."
+            broken.append((message, "code in a model file is never run: use a named option of Keras."))
+        elif key in ("activation", "recurrent_activation"):
+            options[key] = _activation(value, key, where, keras_major, broken)
+        elif key not in known.IGNORED_OPTIONS and not key.endswith(known.IGNORED_ENDINGS):
+            options[key] = _plain(value, key, where, broken)
+    if class_name == "LeakyReLU" and "alpha" in options:  # its name in Keras 2
+        options["negative_slope"] = options.pop("alpha")
+    if class_name != "InputLayer":
+        _check_dtype(config.get("dtype"), where, broken)
+    for key, why in (("time_major", "put the batch first"), ("renorm", "train without renorm")):
+        if config.get(key):
+            broken.append((f"layer '{where}': option '{key}' must be false. Found: true.", f"{why}."))
+    return options
+
+
+def as_shape(value: object) -> tuple[int | None, ...] | None:
+    """The shape without its batch axis, or None if `value` is no shape."""
+    if isinstance(value, dict) and value.get("class_name") in ("TensorShape", "__tuple__"):
+        value = value.get("items")
+    if not isinstance(value, list) or not value:
+        return None
+    for size in value:
+        if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
+            return None
+    return tuple(value[1:])
+
+
+def _carries_code(value: object) -> bool:
+    todo = [value]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, dict):
+            if item.get("class_name") in ("__lambda__", "Lambda"):
+                return True
+            todo.extend(item.values())
+        elif isinstance(item, list):
+            todo.extend(item)
+    return False
+
+
+def _activation(value: object, key: str, where: str, keras_major: int, broken: Broken) -> str:
+    """The name of one of Keras's own activations."""
+    name = value
+    if value is None:
+        name = "linear"
+    elif isinstance(value, dict) and value.get("class_name") == "function":
+        of_keras = value.get("module") in known.ACTIVATION_MODULES
+        name = value.get("config") if of_keras else f"{value.get('module')}.{value.get('config')}"
+    elif isinstance(value, dict):
+        name = value.get("class_name")
+        message = f"layer '{where}': '{key}' must be named. Found: the layer '{name}' as an activation."
+        broken.append((message, f"put the layer {name} after this one instead."))
+        return "linear"
+    if not isinstance(name, str) or name not in known.ACTIVATIONS:
+        match = difflib.get_close_matches(str(name), sorted(known.ACTIVATIONS), n=1, cutoff=0.5)
+        hint = f"closest activation: '{match[0]}'." if match else "use one that Keras names, such as 'tanh'."
+        broken.append((f"layer '{where}': '{key}' must be an activation of Keras. Found: {name!r}.", hint))
+        return "linear"
+    if keras_major < 3:
+        name = known.KERAS_2_ACTIVATIONS.get(name, name)
+    return known.SYNONYMS.get(name, name)
+
+
+def _plain(value: object, key: str, where: str, broken: Broken) -> Any:
+    """A value without any of the classes in which Keras wraps tuples and arrays."""
+    if isinstance(value, dict):
+        inner = value.get("config")
+        match value.get("class_name"):
+            case None:
+                return {str(name): _plain(item, key, where, broken) for name, item in value.items()}
+            case "__tuple__" | "TensorShape":
+                return _plain(value.get("items"), key, where, broken)
+            case "__numpy__" | "__tensor__" if isinstance(inner, dict):
+                return _plain(inner.get("value"), key, where, broken)
+            case other:
+                message = f"layer '{where}': option '{key}' must be plain data. Found: an object of class '{other}'."
+                broken.append((message, "use a number, a text or a list."))
+                return None
+    if isinstance(value, list):
+        return [_plain(item, key, where, broken) for item in value]
+    return value
+
+
+def _check_dtype(dtype: object, where: str, broken: Broken) -> None:
+    """Weights of any float type are read; weights that Keras quantized are not."""
+    if isinstance(dtype, dict):
+        config = dtype.get("config")
+        dtype = config.get("name") if isinstance(config, dict) else dtype.get("class_name")
+    if dtype is not None and (not isinstance(dtype, str) or dtype not in known.DTYPES):
+        message = f"layer '{where}': dtype must be a float type. Found: {dtype!r}."
+        broken.append((message, "save the model before Keras quantizes it; edgernn quantizes by itself."))

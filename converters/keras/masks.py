@@ -49,7 +49,9 @@ def without_derived_masks(
         implied = [mask for mask in map(masks.get, call.arguments) if mask is not None]
         if any(ref.layer in operations for ref in given):
             if [computed.get(ref, frozenset({(None, ref)})) for ref in given] == implied:
-                call = replace(call, keywords={key: refs for key, refs in call.keywords.items() if key != "mask"})
+                keywords = {key: refs for key, refs in call.keywords.items() if key != "mask"}
+                # Beside a given initial state Keras looks at no mask but a given one.
+                call = replace(call, keywords={**keywords, "mask": ()} if "initial_state" in keywords else keywords)
             else:
                 place = f"{where}/{call.layer}" if where else call.layer
                 message = f"layer '{place}': mask must be a model input or come from its own input."

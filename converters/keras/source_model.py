@@ -30,7 +30,8 @@ class Call:
         arguments: the tensors of the first argument, flat. A recurrent layer has one; its states are the keyword
             `initial_state`, flat, however they were passed. For a nested model: in the order of its inputs.
         keywords: the other arguments that are tensors, flat: `initial_state`, `mask`. A mask that Keras derives
-            by itself (from Masking or `mask_zero`) is never here, only one that the model was given.
+            by itself (from Masking or `mask_zero`) is never here, only one that the model was given. An empty `mask`
+            stands for the input's own mask where it was given explicitly, beside an `initial_state`.
         output_count: number of tensors that the call gives.
     """
 

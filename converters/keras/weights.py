@@ -253,7 +253,7 @@ def _rebuilt_layer(layer: KerasLayer, found: _Found, broken: Broken) -> KerasLay
     weights: Mapping[str, Array] = found.get(id(layer), {})
     config = dict(layer.config)
     if layer.class_name == "Normalization":  # its statistics are options or weights; here they are weights
-        given = {role: config.pop(role, None) for role in ("mean", "variance")}
+        given = {role: config.get(role) for role in ("mean", "variance")}
         if given["mean"] is not None:
             try:
                 weights = {role: np.asarray(values, np.float32) for role, values in given.items()}

@@ -1,0 +1,249 @@
+"""The rules that a model must keep: each is a function whose docstring is the rule.
+
+A check returns what it found where the rule is broken, else None. The docstring is the sentence in the error message
+and in the generated page of supported layers.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgernn.converters.keras.layers import READERS
+from edgernn.converters.keras.layers.activations import ACTIVATIONS, softmax_axis
+from edgernn.converters.keras.layers.convolution import padding, window
+from edgernn.converters.keras.layers.recurrent import effective_mask
+from edgernn.converters.keras.source_model import KerasLayer
+from edgernn.converters.keras.use import Use, pair
+from edgernn.graph.shapes import windows
+
+Check = Callable[[KerasLayer], str | None]
+UseCheck = Callable[[Use], str | None]
+
+_WINDOWS = ("Conv1D", "DepthwiseConv1D", "SeparableConv1D", "MaxPooling1D", "AveragePooling1D")
+_MERGES = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate")
+# Integers pass through what only moves them, on their way to an Embedding.
+_TAKES_INTEGERS = frozenset(
+    {
+        "Embedding",
+        "TimeDistributed",
+        "Masking",
+        "Flatten",
+        "Reshape",
+        "Permute",
+        "RepeatVector",
+        "ZeroPadding1D",
+        "Cropping1D",
+        "UpSampling1D",
+        "Concatenate",
+        "Identity",
+        "Dropout",
+        "SpatialDropout1D",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule about a layer.
+
+    Attributes:
+        name: the check's name.
+        sentence: what must be; the check's docstring.
+        classes: the Keras classes that it is about; empty for all.
+        hint: what to do about a layer that breaks it.
+        check: for a rule about options and weights alone.
+        check_use: for a rule that also depends on what the layer is called on.
+    """
+
+    name: str
+    sentence: str
+    classes: tuple[str, ...]
+    hint: str
+    check: Check | None = None
+    check_use: UseCheck | None = None
+
+    def concerns(self, class_name: str) -> bool:
+        """Whether the rule is about this class."""
+        return not self.classes or class_name in self.classes
+
+
+RULES: list[Rule] = []
+
+
+def about_layer(*classes: str, hint: str) -> Callable[[Check], Check]:
+    """Register a rule about options and weights."""
+
+    def register(check: Check) -> Check:
+        RULES.append(Rule(check.__name__, _sentence(check.__doc__), classes, hint, check=check))
+        return check
+
+    return register
+
+
+def about_use(*classes: str, hint: str) -> Callable[[UseCheck], UseCheck]:
+    """Register a rule about a layer and what it is called on."""
+
+    def register(check: UseCheck) -> UseCheck:
+        RULES.append(Rule(check.__name__, _sentence(check.__doc__), classes, hint, check_use=check))
+        return check
+
+    return register
+
+
+def _sentence(doc: str | None) -> str:
+    return " ".join((doc or "").split())
+
+
+def closest_class(class_name: str) -> str:
+    """The supported class with the most similar name."""
+    return max(READERS, key=lambda known: difflib.SequenceMatcher(None, known.lower(), class_name.lower()).ratio())
+
+
+@about_layer(hint="use one of the listed activations, or an activation layer such as ReLU or Softmax.")
+def activation_is_listed(layer: KerasLayer) -> str | None:
+    """Every activation must be one of those listed under Activations."""
+    names = {key: layer.config.get(key) or "linear" for key in ("activation", "recurrent_activation")}
+    unknown = [f"{key}='{name}'" for key, name in names.items() if name not in ACTIVATIONS]
+    return ", ".join(unknown) or None
+
+
+@about_layer(hint="the training has diverged; lower the learning rate or clip the gradients, and train again.")
+def weights_are_finite(layer: KerasLayer) -> str | None:
+    """Every weight must be a finite number."""
+    bad = {role: int(np.sum(~np.isfinite(array))) for role, array in layer.weights.items()}
+    return ", ".join(f"{count} NaN or infinite in '{role}'" for role, count in bad.items() if count) or None
+
+
+@about_layer(
+    "Conv1D",
+    "DepthwiseConv1D",
+    "SeparableConv1D",
+    "MaxPooling1D",
+    "AveragePooling1D",
+    "GlobalMaxPooling1D",
+    "GlobalAveragePooling1D",
+    "ZeroPadding1D",
+    "Flatten",
+    hint="put a Permute((2, 1)) in front and use data_format='channels_last'.",
+)
+def data_is_channels_last(layer: KerasLayer) -> str | None:
+    """`data_format` must be 'channels_last'."""
+    found = layer.config.get("data_format") or "channels_last"
+    return None if found == "channels_last" else f"'{found}'"
+
+
+@about_layer("Conv1D", hint="use groups=1, or a DepthwiseConv1D where every channel is a group.")
+def groups_are_one(layer: KerasLayer) -> str | None:
+    """`groups` must be 1."""
+    found = layer.config.get("groups") or 1
+    return None if found == 1 else f"groups={found}"
+
+
+@about_layer("ReLU", hint="shift the input with a Rescaling layer instead.")
+def relu_has_no_threshold(layer: KerasLayer) -> str | None:
+    """`threshold` must be 0."""
+    found = layer.config.get("threshold") or 0
+    return None if found == 0 else f"threshold={found}"
+
+
+@about_layer("Softmax", hint="flatten these axes into one with a Reshape layer.")
+def softmax_has_one_axis(layer: KerasLayer) -> str | None:
+    """`axis` must be a single axis."""
+    axis = layer.config.get("axis", -1)
+    return f"axis={axis}" if isinstance(axis, list | tuple) and len(axis) != 1 else None
+
+
+@about_use("Softmax", hint="leave the mask out, and mask the scores before the layer.")
+def softmax_has_no_mask(use: Use) -> str | None:
+    """The layer must be called without a mask."""
+    return None if use.mask is None else f"a mask of shape {use.mask.shape}"
+
+
+@about_use("Softmax", hint="choose another axis.")
+def softmax_axis_is_not_the_batch(use: Use) -> str | None:
+    """The axis must not be the batch axis."""
+    return "axis=0" if softmax_axis(use) < 0 else None
+
+
+@about_use(hint="declare the input with dtype='float32', or feed it to an Embedding alone.")
+def inputs_are_floats(use: Use) -> str | None:
+    """Inputs must be float32, except integers on their way to an Embedding."""
+    allowed = {"float32", "int32"} if use.layer.class_name in _TAKES_INTEGERS else {"float32"}
+    found = [tensor.value.dtype for tensor in use.inputs if tensor.value.dtype not in allowed]
+    return ", ".join(dict.fromkeys(found)) or None
+
+
+@about_use("Embedding", hint="feed the ids to the model as an input of dtype='int32'.")
+def ids_are_an_input(use: Use) -> str | None:
+    """The ids must be a model input, at most reshaped on the way."""
+    if use.x.dtype == "int32" or use.integer_input() is not None:
+        return None
+    return f"computed values of type {use.x.dtype}"
+
+
+@about_use("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "GlobalAveragePooling1D", hint="give a mask of shape (steps,).")
+def mask_is_per_step(use: Use) -> str | None:
+    """A mask must have one element per time step."""
+    mask = effective_mask(use)
+    return None if mask is None or mask.shape == (use.steps,) else f"a mask of shape {mask.shape} for {use.steps} steps"
+
+
+@about_use("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", hint="set unroll=False; the weights stay the same.")
+def unrolled_layer_masks_forwards(use: Use) -> str | None:
+    """`unroll` must be off where a mask zeroes outputs of a layer with `go_backwards`: Keras mixes up their order."""
+    if effective_mask(use) is None:
+        return None
+    layers = (use.layer, *(child for role, child in use.layer.children.items() if role in ("forward", "backward")))
+    options = ("unroll", "go_backwards", "zero_output_for_mask", "return_sequences")
+    broken = [layer.name for layer in layers if all(layer.config.get(option) for option in options)]
+    return f"unroll=True in '{broken[0]}'" if broken else None
+
+
+@about_use(*_MERGES, hint="take the mask away with a Reshape layer, or mask the inputs alike.")
+def masks_fit_together(use: Use) -> str | None:
+    """Masks that meet must each have one element per time step of their input."""
+    found = [tensor for tensor in use.inputs if tensor.mask is not None and tensor.mask.shape != tensor.shape[:-1]]
+    same = len({tensor.mask.shape for tensor in use.inputs if tensor.mask is not None}) < 2
+    if not found and (same or use.layer.class_name == "Concatenate"):
+        return None
+    return ", ".join(f"mask {t.mask.shape} of {t.shape}" for t in use.inputs if t.mask is not None)
+
+
+@about_use("Concatenate", hint="choose an axis from 1 on.")
+def concatenation_is_not_of_batches(use: Use) -> str | None:
+    """The axis must not be the batch axis."""
+    axis = use.config.get("axis", -1)
+    return f"axis={axis}" if axis % (len(use.x.shape) + 1) == 0 else None
+
+
+@about_use("Dot", hint="reshape the inputs to (steps, features) or (features,).")
+def dot_has_at_most_two_axes(use: Use) -> str | None:
+    """Both inputs must be vectors or sequences of vectors."""
+    ranks = [len(tensor.shape) for tensor in use.inputs]
+    return None if max(ranks) <= 2 else f"inputs of shapes {', '.join(str(tensor.shape) for tensor in use.inputs)}"
+
+
+@about_use(*_WINDOWS, hint="use TimeDistributed to work on a sequence of sequences.")
+def window_moves_over_steps(use: Use) -> str | None:
+    """The input must have the shape (steps, channels)."""
+    return None if len(use.x.shape) == 2 else f"shape {use.x.shape}"
+
+
+@about_use(*_WINDOWS, hint="give the model more time steps, or use padding='same'.")
+def window_fits(use: Use) -> str | None:
+    """The input must have at least as many time steps as one window covers."""
+    size, stride, dilation = window(use)
+    if use.config.get("padding") == "same" or windows(use.steps + sum(padding(use)), size, stride, dilation) > 0:
+        return None
+    return f"{use.steps} steps for a window of {dilation * (size - 1) + 1}"
+
+
+@about_use("Cropping1D", hint="give the model more time steps, or crop less.")
+def cropping_leaves_something(use: Use) -> str | None:
+    """At least one time step must be left."""
+    left = use.steps - sum(pair(use.config.get("cropping"), 1))
+    return None if left > 0 else f"{left} steps left of {use.steps}"

@@ -1,0 +1,92 @@
+"""``edgernn train``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgernn.cli.output import json_option, note, print_json, print_table, progress
+
+if TYPE_CHECKING:
+    from edgernn.training import Epoch
+
+
+@click.command()
+@click.argument("recipe")
+@click.option("--cell", required=True, metavar="lstm|gru|simplernn", help="The recurrent cell.")
+@click.option("--units", required=True, type=int, help="Size of each layer's state.")
+@click.option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+@click.option("--layers", default=1, show_default=True, help="Recurrent layers, one upon the other.")
+@click.option("--seed", default=0, show_default=True, help="Decides the initial weights and the order of samples.")
+@click.option("--epochs", type=int, help="Passes over the training samples.  [default: the recipe's]")
+@click.option("--batch-size", type=int, help="Samples per step.  [default: the recipe's]")
+@click.option("--learning-rate", type=float, help="Where it starts; it falls to 0.  [default: the recipe's]")
+@click.option("--force", is_flag=True, help="Replace an earlier run in the folder.")
+@json_option
+def command(
+    recipe: str,
+    cell: str,
+    units: int,
+    output: Path,
+    layers: int,
+    seed: int,
+    epochs: int | None,
+    batch_size: int | None,
+    learning_rate: float | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Train a recurrent model on the real data of RECIPE; 'edgernn recipes' lists them.
+
+    The folder then holds model.keras, calibration.npz (training samples, for 'edgernn convert --calibration'), test.npz
+    (for 'edgernn verify --data') and run.json, the record that --json prints.
+    """
+    # Before anything imports TensorFlow: no start-up chatter; and no GPU, which is slower for a model this small, and
+    # whose sums differ from run to run.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    from edgernn.devices.host.stderr import captured_stderr
+    from edgernn.training import train
+    from edgernn.training.network import import_keras
+    from edgernn.training.trainer import STARTING_KERAS
+
+    with progress("checking", quiet=as_json) as bar:
+
+        def announce(stage: str) -> None:
+            bar.describe(stage)
+            if stage == STARTING_KERAS:
+                with captured_stderr():  # some of TensorFlow's chatter heeds no setting
+                    import_keras()
+
+        def show(epoch: Epoch) -> None:
+            bar.describe(f"training, loss {epoch.loss:.3f}, validation {epoch.validation_score:.3f}")
+            bar.update(epoch.number, epoch.of)
+
+        result = train(
+            recipe,
+            cell=cell,
+            units=units,
+            output=output,
+            seed=seed,
+            layers=layers,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            force=force,
+            on_stage=announce,
+            on_epoch=show,
+        )
+    if as_json:
+        print_json(result.document)
+        return
+    model = f"{result.cell} {' + '.join([str(result.units)] * result.layers)}"
+    rows: list[tuple[object, ...]] = [(model, f"{result.score:.3f}", result.parameters)]
+    rows += [(f"baseline: {baseline.name}", f"{baseline.score:.3f}", None) for baseline in result.baselines]
+    print_table(f"{result.recipe}: {result.metric}, {result.samples['test']} test samples", _COLUMNS, rows)
+    note(f"{result.settings.epochs} epochs in {result.seconds:.1f} s; wrote {result.folder}")
+
+
+_COLUMNS = ("Model", "Score", "Parameters")

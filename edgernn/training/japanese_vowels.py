@@ -1,0 +1,78 @@
+"""Who is speaking? Nine speakers, each saying two Japanese vowels (Kudo, Toyama and Shimbo 1999)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from edgernn.training.recipe import Dataset, Floats, Labels, Member, Recipe, Samples, Settings, Source
+from edgernn.training.ts_format import read_series
+
+STEPS = 29
+SPEAKERS = 9
+UTTERANCES = 30  # of each speaker, in the official training file, speaker after speaker
+HELD_OUT = 3  # of these, the last ones of each speaker, for validation
+PADDING = 0.0
+
+_FOLDER = "aeon/datasets/data/JapaneseVowels"
+_TRAIN = Member(
+    f"{_FOLDER}/JapaneseVowels_TRAIN.ts", 487971, "68a430eabd919cc77f40b1f5f3bc0dcafacc1486bca9260785aeb7d262cc78cd"
+)
+_TEST = Member(
+    f"{_FOLDER}/JapaneseVowels_TEST.ts", 649132, "b3d41d6a0ca3bcad3afb9ca7d4365382aa51341e2e58bae2a574babdda5b9462"
+)
+
+
+def load(files: Mapping[str, bytes]) -> Dataset:
+    """Standardize with the training split's statistics, then pad on the right.
+
+    In that order a padded step is exactly `PADDING` in every feature, which no real step is, so the mask is the length.
+    """
+    series, speakers = _read(files, _TRAIN)
+    held_out = np.arange(len(series)) % UTTERANCES >= UTTERANCES - HELD_OUT
+    kept = [steps for steps, out in zip(series, held_out, strict=True) if not out]
+    values = np.concatenate(kept)
+    mean, deviation = values.mean(axis=0), values.std(axis=0)
+
+    def prepare(sequences: Sequence[Floats]) -> Floats:
+        padded = np.full((len(sequences), STEPS, mean.size), PADDING, np.float32)
+        for row, steps in zip(padded, sequences, strict=True):
+            row[: len(steps)] = (steps - mean) / deviation
+        return padded
+
+    x = prepare(series)
+    test_series, test_speakers = _read(files, _TEST)
+    return Dataset(
+        train=Samples(x[~held_out], speakers[~held_out]),
+        validation=Samples(x[held_out], speakers[held_out]),
+        test=Samples(prepare(test_series), test_speakers),
+    )
+
+
+def _read(files: Mapping[str, bytes], member: Member) -> tuple[list[Floats], Labels]:
+    series, labels = read_series(files[member.path].decode(), member.path)
+    return series, np.array([int(label) - 1 for label in labels], np.int64)
+
+
+RECIPE = Recipe(
+    name="japanese-vowels",
+    task="which of nine speakers said two vowels",
+    steps=STEPS,
+    features=12,
+    classes=tuple(f"speaker {number}" for number in range(1, SPEAKERS + 1)),
+    source=Source(
+        package="aeon",
+        version="1.6.0",
+        members=(_TRAIN, _TEST),
+        licence="BSD-3-Clause",
+        origin=(
+            "M. Kudo, J. Toyama, M. Shimbo, 'Multidimensional curve classification using passing-through regions', "
+            "Pattern Recognition Letters 20 (1999); given by its authors to the UCI Machine Learning Repository, "
+            "which publishes it under CC BY 4.0."
+        ),
+    ),
+    load=load,
+    settings=Settings(epochs=60, batch_size=32, learning_rate=1e-2),
+    padding=PADDING,
+)

@@ -64,6 +64,15 @@ class Statistics:
     moments: Mapping[Value, np.ndarray]
 
 
+def multiplied_values(graph: Graph) -> set[Value]:
+    """The inputs of the products whose weights are rounded to the data."""
+    return {
+        node.inputs[0]
+        for node in graph.walk()
+        if isinstance(node.operator, ops.Affine) and node.operator.operands == 1 and node.inputs[0].shape[-1] <= WIDEST
+    }
+
+
 def calibrate(graph: Graph, samples: Mapping[str, np.ndarray]) -> Statistics:
     """Run the float reference over `samples` and pool each float tensor's values over samples and steps.
 
@@ -71,13 +80,7 @@ def calibrate(graph: Graph, samples: Mapping[str, np.ndarray]) -> Statistics:
         graph: a float graph.
         samples: `[samples, *shape]` per graph input.
     """
-    multiplied = {
-        node.inputs[0]
-        for node in graph.walk()
-        if isinstance(node.operator, ops.Affine)
-        and node.operator.operands == 1
-        and node.inputs[0].shape[-1] <= WIDEST
-    }
+    multiplied = multiplied_values(graph)
     sums: dict[Value, np.ndarray] = {}
     counts: dict[Value, int] = {}
     lows: dict[Value, float] = {}

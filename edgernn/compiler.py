@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edgernn.calibration import ClipMethod, Range, calibrate
+from edgernn.calibration import ClipMethod, Range, calibrate, multiplied_values
 from edgernn.converters.tflite.arithmetic import FLOAT_KERNELS, TfliteArithmetic
 from edgernn.converters.tflite.writer import write
 from edgernn.errors import UnsupportedError
@@ -16,18 +16,21 @@ from edgernn.graph import DType, Graph, Node, Value, map_bodies
 from edgernn.graph import operators as ops
 from edgernn.passes import (
     MaskInput,
+    block_steps,
     decompose_functions,
     hoist_projections,
     join_operands,
     lift_masks,
+    prune,
     separate_operands,
     simplify,
     unroll,
 )
 from edgernn.quantization import Plan, quantize
-from edgernn.quantization.weights_only import dynamic_weights, half_weights
+from edgernn.quantization.weights_only import dynamic_weights, half_weights, white_noise
 from edgernn.targets import INTEGER_SCHEMES, Form, Io, Scheme, Target
 
+_LARGEST = 1.6  # a phone's file, in weight bytes, before faster loops cost too many bytes
 _JOINED_RANGES = 16  # a 16-bit [x, h] still leaves h 11 bits when x is this many times larger
 
 
@@ -62,15 +65,17 @@ def compile_graph(
         metadata: what the file shall say about itself; the masks are added here.
     """
     masks: tuple[MaskInput, ...] = ()
-    graph = simplify(graph)
+    graph = simplify(graph, by_function=not options.target.merge_all)
     if options.scheme in INTEGER_SCHEMES:
         if calibration is None:
             raise ValueError("an integer scheme needs calibration samples")
         graph, masks = _integers(graph, options, calibration)
     else:
-        graph = decompose_functions(_one_product_per_step(graph), FLOAT_KERNELS)
+        hoist = options.scheme == "dynamic"  # x and h are quantized on the fly, each by its own range
+        graph = _hoisted(graph) if hoist else map_bodies(graph, join_operands)
+        graph = decompose_functions(graph, FLOAT_KERNELS)
         if options.scheme == "dynamic":
-            graph = dynamic_weights(graph, per_channel=options.target.per_channel)
+            graph = dynamic_weights(graph, _moments(graph, calibration), per_channel=options.target.per_channel)
         elif options.scheme == "float16":
             graph = half_weights(graph)
     if masks:
@@ -78,12 +83,28 @@ def compile_graph(
         metadata = {**metadata, "masks": described}
     if options.form == "unrolled":
         return write(unroll(graph), "while", metadata)
-    return write(graph, options.form, metadata)
+    plain = write(graph, options.form, metadata)
+    if options.target.block > 1:
+        blocked = write(block_steps(graph, options.target.block), options.form, metadata)
+        if len(blocked) <= _LARGEST * _weight_bytes(graph) + 4096:
+            return blocked
+    return plain
 
 
-def _one_product_per_step(graph: Graph) -> Graph:
-    """[W U] [x, h] inside the loop: as fast as hoisting on LiteRT, and smaller."""
-    return separate_operands(map_bodies(graph, join_operands))
+def _weight_bytes(graph: Graph) -> int:
+    constants = {value: value.data.nbytes for node in graph.walk() for value in node.inputs if value.data is not None}
+    return sum(constants.values())
+
+
+def _moments(graph: Graph, calibration: Mapping[str, np.ndarray] | None) -> Mapping[Value, np.ndarray]:
+    """What to round a dynamic model's weights by: the user's samples, or white noise where there are none."""
+    if not multiplied_values(graph):
+        return {}
+    return calibrate(graph, calibration or white_noise(graph)).moments
+
+
+def _hoisted(graph: Graph) -> Graph:
+    return map_bodies(prune(hoist_projections(graph)), separate_operands)
 
 
 def _integers(
@@ -110,8 +131,7 @@ def _integers(
         graph = map_bodies(graph, separate_operands)
         graph = decompose_functions(graph, ("sigmoid", "tanh", *_TABLES))
     else:
-        graph = simplify(hoist_projections(graph))
-        graph = map_bodies(graph, separate_operands)
+        graph = _hoisted(graph)
     plan = Plan(TfliteArithmetic(), body, sequence, vector, inputs, target.per_channel, options.clip)
     statistics = calibrate(graph, samples)
     return quantize(graph, statistics, plan, float_io=options.io == "float32"), masks
@@ -122,7 +142,7 @@ _TABLES = ("elu", "selu", "gelu", "gelu_tanh", "softplus", "softsign", "exponent
 
 def _alike(node: Node, ranges: Mapping[Value, Range]) -> bool:
     """Whether the operands of an Affine can share one 16-bit scale, and their kernels one 8-bit scale."""
-    assert isinstance(node.operator, ops.Affine)  # noqa: S101 - established by the caller
+    assert isinstance(node.operator, ops.Affine)  # established by the caller
     count = node.operator.operands
     largest = [ranges[value].largest for value in node.inputs[:count]]
     kernels = [float(np.abs(value.constant).max()) for value in node.inputs[count : 2 * count]]
@@ -137,9 +157,9 @@ def _refuse_masks_on_integers(graph: Graph, options: Options) -> None:
             "move the Masking layer to the model's input, or use --quantize dynamic.",
         )
         for node in graph.nodes
-        if isinstance(node.operator, ops.Differs) and node.inputs[0].dtype == "float32"
+        if isinstance(node.operator, ops.Differs)
+        and node.inputs[0].dtype == "float32"
         and (node.inputs[0] not in graph.inputs or options.io != "float32")
     ]
     if broken:
         raise UnsupportedError(broken)
-

@@ -80,8 +80,7 @@ def _compute(node: Node, x: list[Array], observe: Observer | None) -> list[Array
             shifted = np.exp(x[0] - x[0].max(-1, keepdims=True))
             return [shifted / shifted.sum(-1, keepdims=True)]
         case ops.Reduce(function=function, axis=axis, keepdims=keepdims):
-            reduce = {"mean": np.mean, "sum": np.sum, "max": np.max}[function]
-            return [reduce(x[0], axis=_axis(axis, rank), keepdims=keepdims)]
+            return [_REDUCE[function](x[0], axis=_axis(axis, rank), keepdims=keepdims)]
         case ops.Reshape(shape=shape):
             return [x[0].reshape(x[0].shape[0], *shape)]
         case ops.Broadcast(shape=shape):
@@ -90,7 +89,9 @@ def _compute(node: Node, x: list[Array], observe: Observer | None) -> list[Array
             return [x[0].transpose(0, *(k + 1 for k in permutation))]
         case ops.Concat(axis=axis):
             samples = max(a.shape[0] for v, a in zip(values, x, strict=True) if v.data is None)
-            parts = [a if v.data is None else np.broadcast_to(a, (samples, *a.shape)) for v, a in zip(values, x, strict=True)]
+            parts = [
+                a if v.data is None else np.broadcast_to(a, (samples, *a.shape)) for v, a in zip(values, x, strict=True)
+            ]
             return [np.concatenate(parts, axis=_axis(axis, rank))]
         case ops.Split(sizes=sizes, axis=axis):
             return np.split(x[0], np.cumsum(sizes)[:-1], axis=_axis(axis, rank))
@@ -174,15 +175,17 @@ def _sigmoid(x: Array) -> Array:
 
 
 def _softplus(x: Array) -> Array:
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+    return np.asarray(np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))))
 
 
 def _erf(x: Array) -> Array:
     """The error function, elementwise; NumPy has none."""
     from math import erf
 
-    return np.vectorize(erf, otypes=[x.dtype])(x)
+    return np.asarray(np.vectorize(erf, otypes=[x.dtype])(x))
 
+
+_REDUCE: Mapping[ops.ReduceFunction, Callable[..., Array]] = {"mean": np.mean, "sum": np.sum, "max": np.max}
 
 BINARY: Mapping[ops.BinaryFunction, Callable[[Array, Array], Array]] = {
     "add": np.add,
@@ -203,8 +206,9 @@ UNARY: Mapping[ops.UnaryFunction, Callable[[Array, float], Array]] = {
     "relu6": lambda x, _: np.clip(x, 0, 6),
     "leaky_relu": lambda x, alpha: np.where(x < 0, np.float32(alpha) * x, x),
     "elu": lambda x, alpha: np.where(x < 0, np.float32(alpha) * np.expm1(np.minimum(x, 0)), x),
-    "selu": lambda x, _: np.float32(_SELU_SCALE)
-    * np.where(x < 0, np.float32(_SELU_ALPHA) * np.expm1(np.minimum(x, 0)), x),
+    "selu": lambda x, _: (
+        np.float32(_SELU_SCALE) * np.where(x < 0, np.float32(_SELU_ALPHA) * np.expm1(np.minimum(x, 0)), x)
+    ),
     "gelu": lambda x, _: 0.5 * x * (1 + _erf(x / np.float32(np.sqrt(2)))),
     "gelu_tanh": lambda x, _: 0.5 * x * (1 + np.tanh(np.float32(np.sqrt(2 / np.pi)) * (x + 0.044715 * x**3))),
     "silu": lambda x, _: x * _sigmoid(x),

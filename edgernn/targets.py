@@ -27,6 +27,8 @@ class Target:
         sequence: integer type of tensors with a time axis in the int8 scheme.
         vector: integer type of single vectors in the int8 scheme.
         per_channel: one weight scale per output instead of one per matrix.
+        merge_all: one matrix product for all gates, at the price of a split by activation function.
+        block: most steps of a loop per iteration.
         float_io: whether integer models show float32 inputs and outputs by default.
     """
 
@@ -37,11 +39,15 @@ class Target:
     sequence: DType
     vector: DType
     per_channel: bool
+    merge_all: bool
+    block: int
     float_io: bool
 
 
 # LiteRT with XNNPACK: 8-bit kernels are fast, 16-bit ones are not; a WHILE costs half a microsecond per step.
-PHONE = Target("phone", SCHEMES, "while", "int8", "int8", "int8", per_channel=False, float_io=True)
+PHONE = Target(
+    "phone", SCHEMES, "while", "int8", "int8", "int8", per_channel=False, merge_all=False, block=4, float_io=True
+)
 # TFLite-Micro: 16-bit activations over 8-bit weights cost nothing on a Cortex-M and keep the small updates of a state;
 # a loop variable is copied three times per step, a resource variable once. No hybrid kernels, no half precision.
 MICRO = Target(
@@ -52,6 +58,8 @@ MICRO = Target(
     "int8",
     "int16",
     per_channel=False,
+    merge_all=True,
+    block=1,
     float_io=False,
 )
 TARGETS = {target.name: target for target in (PHONE, MICRO)}

@@ -81,4 +81,3 @@ class TfliteArithmetic:
         if dtype == "int16" and isinstance(operator, ops.Unary) and operator.function in ("sigmoid", "tanh"):
             return Quantization((_EXACT_16[0] if largest < 8 else _EXACT_16[1],))
         return None
-

@@ -5,6 +5,8 @@ The table serves int8: CAST to int32, add 128, GATHER. It is exact, since an int
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from edgernn.converters.tflite.subgraph import Subgraph
@@ -38,7 +40,7 @@ def lower_unary(node: Node, operator: ops.Unary, g: Subgraph) -> None:
         if operator.function not in _KERNELS:
             raise ValueError(f"function '{operator.function}' has no float kernel")
         code, options = _KERNELS[operator.function]
-        attributes = {"alpha": operator.alpha} if operator.function == "leaky_relu" else {}
+        attributes: dict[str, Any] = {"alpha": operator.alpha} if operator.function == "leaky_relu" else {}
         g.emit(code, [g.tensor(x)], [output], x.dtype, options=options, **attributes)
         return
     shape = (1, *x.shape)

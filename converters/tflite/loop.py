@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -91,7 +91,7 @@ def lower_scan(node: Node, scan: Scan, g: Subgraph, form: Loop, lower_graph: Low
     cond.emit("LESS", [loop.cond_inputs[0], limit], [goes_on], "int32", options="LessOptions")
     cond.target.inputs, cond.target.outputs = tuple(loop.cond_inputs), (goes_on,)
     body.target.inputs, body.target.outputs = tuple(loop.body_inputs), tuple(loop.body_outputs)
-    attributes = {"condSubgraphIndex": cond.index, "bodySubgraphIndex": body.index}
+    attributes: dict[str, Any] = {"condSubgraphIndex": cond.index, "bodySubgraphIndex": body.index}
     g.emit("WHILE", loop.starts, loop.results, "", options="WhileOptions", **attributes)
 
 

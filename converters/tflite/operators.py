@@ -137,8 +137,10 @@ def _affine(node: Node, operator: ops.Affine, g: Subgraph) -> None:
         at_least = 6
     if x.dtype == "int16" and operator.bias:
         attributes["quantizedBiasType"] = getattr(schema().TensorType, node.inputs[2].dtype.upper())
-    hybrid = x.dtype == "float32" and kernel.dtype == "int8"
-    inputs = [g.tensor(x), weights(g, kernel), bias]
+    # A product over a whole sequence runs once: widening its weights costs nothing and spares the inputs' rounding.
+    small = x.dtype == "float32" and kernel.dtype == "int8"
+    hybrid = small and len(x.shape) == 1
+    inputs = [g.tensor(x), weights(g, kernel, widen=small and not hybrid), bias]
     g.emit(
         "FULLY_CONNECTED",
         inputs,

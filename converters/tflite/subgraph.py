@@ -71,7 +71,7 @@ class Subgraph:
             self.known[key] = self._add(_with_form(TfTensor(data.shape, data.dtype.name, data), form))
         return self.known[key]
 
-    def integers(self, values: int | Sequence[int]) -> int:
+    def integers(self, values: int | Sequence[Any]) -> int:
         """An int32 constant: an axis, a shape, sizes."""
         return self.constant(np.asarray(values, "int32"))
 
@@ -108,15 +108,18 @@ def reshape(g: Subgraph, source: int, target: int, shape: tuple[int, ...]) -> No
     g.emit("RESHAPE", [source, g.integers(shape)], [target], "", options="ReshapeOptions")
 
 
-def weights(g: Subgraph, kernel: Value, shape: tuple[int, ...] | None = None) -> int:
-    """The tensor of a kernel; half-precision weights are widened by a DEQUANTIZE, as the runtimes expect."""
+def weights(g: Subgraph, kernel: Value, shape: tuple[int, ...] | None = None, *, widen: bool = False) -> int:
+    """The tensor of a kernel; half-precision weights, and others on demand, are widened to float32 by a DEQUANTIZE.
+
+    The runtimes compute a DEQUANTIZE of a constant once, not at every call.
+    """
     index = g.tensor(kernel) if shape is None else g.shaped(kernel, shape)
-    if kernel.dtype != "float16":
+    if kernel.dtype != "float16" and not widen:
         return index
     key = ("widened", kernel)
     if key not in g.known:
         wide = g.scratch(shape or kernel.shape, dtype="float32")
-        g.emit("DEQUANTIZE", [index], [wide], "float16", options="DequantizeOptions")
+        g.emit("DEQUANTIZE", [index], [wide], kernel.dtype, options="DequantizeOptions")
         g.known[key] = wide
     return g.known[key]
 

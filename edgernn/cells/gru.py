@@ -11,7 +11,9 @@ from edgernn.graph import Builder, Value
 
 @dataclass(frozen=True)
 class GRU:
-    """Reset and update gates r, z, candidate h~ and hidden state h_t. In the textbook:
+    """Reset and update gates r, z, candidate h~ and hidden state h_t.
+
+    In the textbook:
 
         r   = sigmoid(W_r x_t + U_r h_(t-1) + b_r)
         z   = sigmoid(W_z x_t + U_z h_(t-1) + b_z)

@@ -37,9 +37,8 @@ class Quantization:
     def quantize(self, real: np.ndarray, dtype: str) -> np.ndarray:
         """Round to the nearest representable integer, saturating at the type's ends."""
         limits = np.iinfo(dtype)
-        return np.clip(np.round(real / self._broadcast(real.ndim)) + self.zero_point, limits.min, limits.max).astype(
-            dtype
-        )
+        integers = np.round(real / self._broadcast(real.ndim)) + self.zero_point
+        return np.asarray(np.clip(integers, limits.min, limits.max), dtype)
 
     def dequantize(self, integers: np.ndarray) -> np.ndarray:
         """The real values, float32."""

@@ -39,7 +39,9 @@ ReduceFunction = Literal["mean", "sum", "max"]
 
 @dataclass(frozen=True)
 class Affine:
-    """y = W_1 x_1 + ... + W_n x_n + b. Inputs: n operands `[..., in_k]`, n kernels `[out, in_k]`, then b `[out]` if any.
+    """y = W_1 x_1 + ... + W_n x_n + b.
+
+    Inputs: n operands `[..., in_k]`, n kernels `[out, in_k]`, then b `[out]` if any.
 
     A gate of a recurrent cell is one Affine of two operands (x_t and h); a Dense layer has one operand.
     """
@@ -151,7 +153,9 @@ class Conv:
 
 @dataclass(frozen=True)
 class DepthwiseConv:
-    """1-D convolution of each channel by itself. Inputs: x `[steps, in]`, kernel `[size, in * multiplier]`, then bias."""
+    """1-D convolution of each channel by itself.
+
+    Inputs: x `[steps, in]`, kernel `[size, in * multiplier]`, then bias."""
 
     stride: int
     dilation: int

@@ -1,6 +1,7 @@
 """Rewrites from graph to graph, each a pure function that keeps what the graph computes."""
 
 from edgernn.graph import Graph, map_bodies
+from edgernn.passes.block import block_steps
 from edgernn.passes.decompose import decompose_functions
 from edgernn.passes.fold import fold_scales
 from edgernn.passes.masks import MaskInput, lift_masks
@@ -11,6 +12,7 @@ from edgernn.passes.unroll import unroll
 
 __all__ = [
     "MaskInput",
+    "block_steps",
     "decompose_functions",
     "fold_scales",
     "hoist_projections",
@@ -24,6 +26,6 @@ __all__ = [
 ]
 
 
-def simplify(graph: Graph) -> Graph:
+def simplify(graph: Graph, *, by_function: bool = False) -> Graph:
     """What every target wants: constants folded, gates merged, nothing that nobody reads."""
-    return prune(map_bodies(fold_scales(prune(graph)), merge_gates))
+    return prune(map_bodies(fold_scales(prune(graph)), lambda body: merge_gates(body, by_function=by_function)))

@@ -50,7 +50,7 @@ class _Formula(Builder):
         return f"{self._prefix}:{self.names(label)}"
 
     def number(self, value: float) -> Value:
-        return self.constant(f"{value:g}", np.float32(value))
+        return self.constant(f"{value:g}", np.asarray(value, "f4"))
 
     def unary(self, function: ops.UnaryFunction, x: Value) -> Value:
         return self.apply(ops.Unary(function), x)
@@ -81,7 +81,7 @@ def _hard_sigmoid(b: _Formula, x: Value) -> Value:
 
 
 def _gelu(b: _Formula, x: Value) -> Value:
-    """x / 2 (1 + erf(x / sqrt 2)); with u = |x| / sqrt 2 that is max(x, 0) - |x| / 2 (1 - erf u)."""
+    """GELU is x / 2 (1 + erf(x / sqrt 2)); with u = |x| / sqrt 2 that is max(x, 0) - |x| / 2 (1 - erf u)."""
     magnitude = b.unary("abs", x)
     u = b.scaled(magnitude, float(np.sqrt(0.5)))
     t = b.binary("div", b.number(1), b.shifted(b.scaled(u, _ERF_P), 1))

@@ -55,11 +55,11 @@ def _fold(
 
 def _folded(producer: Node, node: Node, vector: np.ndarray) -> Node:
     operator = producer.operator
-    assert isinstance(operator, _PRODUCTS)  # noqa: S101 - established by the caller
+    assert isinstance(operator, _PRODUCTS)  # established by the caller
     count = operator.operands if isinstance(operator, ops.Affine) else 1
     kernels = list(producer.inputs[count : 2 * count])
     bias = producer.inputs[-1].constant if operator.bias else np.zeros(len(vector), "f4")
-    assert isinstance(node.operator, ops.Binary)  # noqa: S101 - established by the caller
+    assert isinstance(node.operator, ops.Binary)  # established by the caller
     if node.operator.function == "mul":
         axis_last = isinstance(operator, ops.DepthwiseConv)
         for k, kernel in enumerate(kernels):

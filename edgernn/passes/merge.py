@@ -15,12 +15,17 @@ from edgernn.graph import Graph, Node, Rewrite, Value
 from edgernn.graph import operators as ops
 
 
-def merge_gates(graph: Graph) -> Graph:
-    """The graph with its Affines over equal operands merged, then equal functions over neighbouring rows."""
-    return _merge_functions(_merge_affines(graph))
+def merge_gates(graph: Graph, *, by_function: bool) -> Graph:
+    """The graph with its Affines over equal operands merged, then equal functions over neighbouring rows.
+
+    Args:
+        graph: a scan's body.
+        by_function: merge only rows with the same function behind them: one product more, one split less.
+    """
+    return _merge_functions(_merge_affines(graph, by_function=by_function))
 
 
-def _merge_affines(graph: Graph) -> Graph:
+def _merge_affines(graph: Graph, *, by_function: bool) -> Graph:
     consumers = graph.consumers()
 
     def function_of(node: Node) -> tuple[str, float]:
@@ -30,17 +35,20 @@ def _merge_affines(graph: Graph) -> Graph:
             return readers[0].operator.function, readers[0].operator.alpha
         return "", 0.0
 
-    groups: dict[tuple[Value, ...], list[Node]] = {}
+    groups: dict[object, list[Node]] = {}
+    group_of: dict[Node, list[Node]] = {}
     for node in graph.nodes:
         if isinstance(node.operator, ops.Affine):
-            groups.setdefault(node.inputs[: node.operator.operands], []).append(node)
+            key = node.inputs[: node.operator.operands], function_of(node) if by_function else None
+            group_of[node] = groups.setdefault(key, [])
+            group_of[node].append(node)
 
     rewrite = Rewrite()
     done: set[Node] = set()
     for node in graph.nodes:
         if node in done:
             continue
-        group = groups.get(node.inputs[: node.operator.operands], []) if isinstance(node.operator, ops.Affine) else []
+        group = group_of.get(node, [])
         if len(group) < 2:
             rewrite.keep(node)
             continue

@@ -48,9 +48,7 @@ def _hoist(node: Node, scan: Scan) -> tuple[list[Node], Node]:
         piece = step.output if not inside else Value(f"{step.output.name}_x", rows)
         sequence = Value(f"{piece.name}_all", (scan.steps, *rows))
         pick = [slices[step.inputs[k]] for k in outside], [step.inputs[count + k] for k in outside]
-        before.append(
-            Node(ops.Affine(len(outside), bool(bias)), (*pick[0], *pick[1], *bias), (sequence,), step.layer)
-        )
+        before.append(Node(ops.Affine(len(outside), bool(bias)), (*pick[0], *pick[1], *bias), (sequence,), step.layer))
         new_slices.append(piece)
         slices[piece] = sequence
         if inside:
@@ -83,7 +81,7 @@ def join_operands(graph: Graph, accept: Callable[[Node], bool] = lambda _: True)
         kernel = Value(f"{kernels[0].name}_joined", data.shape, "float32", data)
         rewrite.keep(Node(ops.Concat(-1), operands, (together,), node.layer))
         inputs = (together, kernel, *node.inputs[2 * count :])
-        rewrite.keep(replace(node, operator=replace(node.operator, operands=1), inputs=inputs))
+        rewrite.keep(replace(node, operator=ops.Affine(1, len(inputs) > 2), inputs=inputs))
     return rewrite.graph(graph)
 
 

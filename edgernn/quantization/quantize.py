@@ -221,9 +221,7 @@ class _Quantizer:
         outputs = tuple(
             rewrite.settle(value, *self._form(value)) if value in self.types else value for value in node.outputs
         )
-        rewrite.nodes.append(
-            replace(node, operator=replace(scan, body=body), inputs=tuple(inputs), outputs=outputs)
-        )
+        rewrite.nodes.append(replace(node, operator=replace(scan, body=body), inputs=tuple(inputs), outputs=outputs))
 
 
 class _Typed(Rewrite):
@@ -260,4 +258,3 @@ class _Typed(Rewrite):
     def rename(self, value: Value, name: str) -> Value:
         """Outputs keep the name that the user knows."""
         return value if value.name == name else replace(value, name=name)
-

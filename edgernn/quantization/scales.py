@@ -10,7 +10,7 @@ from edgernn.graph import DType, Quantization, Value
 # A 16-bit tensor keeps this much room above its calibrated range, since a stream can outlive its calibration window
 # and the resolution that it costs is far below the error of the 8-bit weights.
 HEADROOM_16 = 2.0
-OUTPUT_DEVIATIONS = 4.25
+OUTPUT_DEVIATIONS = 4.5
 
 
 class ScaleGroups:
@@ -93,7 +93,7 @@ def from_range(range_: Range, dtype: DType, method: ClipMethod) -> Quantization:
 
 
 def with_margin(range_: Range) -> Range:
-    """The range of a model's output, widened to 4.25 standard deviations.
+    """The range of a model's output, widened to 4.5 standard deviations.
 
     An output is seen once per calibration sample, so its observed extremes are those of a few hundred numbers, and one
     saturated output costs more than a coarser step. A side that was never passed zero stays at zero.

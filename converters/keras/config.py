@@ -16,6 +16,7 @@ from edgernn.converters.keras.options import as_shape, clean
 from edgernn.converters.keras.source_model import KerasLayer, KerasModel, ModelInput
 from edgernn.errors import InputError, UnsupportedError
 
+_DAMAGED = "the file is damaged; save the model again."
 _DEEPEST = 40  # models in models; Keras itself gives up far earlier
 
 
@@ -60,18 +61,19 @@ class _Parser:
     def layer(self, entry: object, path: str, depth: int, allowed: frozenset[str] | None = None) -> KerasLayer | None:
         """The layer of one configuration entry; None, with the reason in `broken`, when it cannot be read."""
         if not isinstance(entry, dict) or not isinstance(entry.get("class_name"), str):
-            self.broken.append((f"model '{path}': a layer must be an object with a 'class_name'.", ""))
+            self.broken.append((f"model '{path}': a layer must be an object with a 'class_name'.", _DAMAGED))
             return None
         config = entry.get("config")
         if isinstance(config, list) and entry["class_name"] == "Sequential":  # Keras before 2.2.3
             config = {"layers": config}
         if not isinstance(config, dict):
-            self.broken.append((f"layer of class '{entry['class_name']}': 'config' must be an object.", ""))
+            self.broken.append((f"layer of class '{entry['class_name']}': 'config' must be an object.", _DAMAGED))
             return None
         name = str(entry.get("name") or config.get("name") or entry["class_name"].lower())
         where = f"{path}/{name}" if path else name
         if depth > _DEEPEST:
-            self.broken.append((f"layer '{where}': models must be nested at most {_DEEPEST} deep.", ""))
+            message = f"layer '{where[:80]}...': models must be nested at most {_DEEPEST} deep. Found: deeper."
+            self.broken.append((message, "put the layers into fewer models."))
             return None
         if not check_identity(entry, where, self.broken):
             return None
@@ -123,9 +125,9 @@ class _Parser:
                 parts = [("layer", config.get("layer"), inside)]
             case "Bidirectional":
                 recurrent = frozenset(known.RECURRENT) | {"RNN"}
+                own = config.get("backward_layer")
                 parts = [("forward", config.get("layer"), recurrent)]
-                if config.get("backward_layer") is not None:
-                    parts.append(("backward", config["backward_layer"], recurrent))
+                parts.append(("backward" if own else "mirrored", own or config.get("layer"), recurrent))
         for role, entry, allowed in parts:
             child = self.layer(entry, where, depth + 1, allowed)
             if child is not None:
@@ -137,7 +139,8 @@ class _Parser:
         """The inside of a Sequential or Functional."""
         entries = config.get("layers")
         if not isinstance(entries, list) or not entries:
-            self.broken.append((f"model '{where or name}': must have at least one layer. Found: none.", ""))
+            message = f"model '{where or name}': must have at least one layer. Found: none."
+            self.broken.append((message, "add layers before saving."))
             return None
         before = len(self.broken)
         inputs: list[ModelInput] = []
@@ -151,7 +154,8 @@ class _Parser:
                 layers.append(layer)
         names = [layer.name for layer in layers] + [item.name for item in inputs]
         for twice in sorted({item for item in names if names.count(item) > 1}):
-            self.broken.append((f"layer '{twice}': the name must be unique in its model. Found: twice.", ""))
+            message = f"layer '{twice}': the name must be unique in its model. Found: twice."
+            self.broken.append((message, "give every layer a name of its own."))
         if len(self.broken) > before:
             return None
         if class_name == "Sequential":
@@ -167,7 +171,8 @@ class _Parser:
         dtype = config.get("dtype") or "float32"
         steps = as_shape(shape)
         if steps is None or not isinstance(dtype, str):
-            self.broken.append((f"input '{place}': must have a shape and a dtype. Found: {shape!r}, {dtype!r}.", ""))
+            message = f"input '{place}': must have a shape and a dtype. Found: {shape!r}, {dtype!r}."
+            self.broken.append((message, "give the shape to keras.Input."))
             return
         yield ModelInput(name, steps, dtype)
 
@@ -177,9 +182,9 @@ def _both_directions(children: Mapping[str, KerasLayer], where: str, broken: Bro
     forward = children["forward"]
     base = forward.name.removeprefix("forward_")
     backward = children.get("backward")
-    if backward is None:
-        mirrored = {**forward.config, "go_backwards": not forward.config.get("go_backwards", False)}
-        backward = replace(forward, name=f"backward_{base}", config=mirrored)
+    if backward is None:  # the same layer once more, the other way round
+        options = {**forward.config, "go_backwards": not forward.config.get("go_backwards", False)}
+        backward = replace(children["mirrored"], name=f"backward_{base}", config=options)
     pair = {"forward": replace(forward, name=f"forward_{base}"), "backward": backward}
     for option, same in (("go_backwards", False), ("return_sequences", True), ("return_state", True)):
         values = [bool(layer.config.get(option, False)) for layer in pair.values()]

@@ -11,6 +11,7 @@ from edgernn.converters.keras import known
 Broken = list[tuple[str, str]]  # (message, hint) of every rule that a model breaks, in its order
 
 _CARRIES_CODE = {"Lambda": "Lambda, which carries Python code", "TFOpLambda": "TFOpLambda, an operation on tensors"}
+_NEVER_TRAINABLE = known.MODELS | {"Model", "InputLayer", "SpatialDropout1D"}
 _INSTEAD = {
     "Lambda": "code in a model file is never run: compute it outside of the model, or use layers such as Rescaling.",
     "CuDNNLSTM": "closest supported class: 'LSTM'; load the weights into one and save again.",
@@ -24,19 +25,18 @@ def closest(class_name: str, allowed: Collection[str] = known.SUPPORTED) -> str:
     """The hint for a class that is not read: what to do, or the supported class with the most similar name."""
     if class_name in _INSTEAD:
         return _INSTEAD[class_name]
-    match = difflib.get_close_matches(class_name, sorted(allowed), n=1, cutoff=0.4)
+    match = difflib.get_close_matches(class_name, sorted(allowed), n=1, cutoff=0.6)
     return f"closest supported class: '{match[0]}'." if match else "see the list of supported layers."
 
 
 def is_mask_operation(entry: object) -> bool:
     """Whether Keras 3 put this entry into a Functional model to carry a mask."""
-    return isinstance(entry, dict) and _is_operation(entry) and entry.get("class_name") in known.MASK_OPERATIONS
+    return isinstance(entry, dict) and entry.get("class_name") in known.MASK_OPERATIONS and _is_operation(entry)
 
 
 def _is_operation(entry: Mapping[str, Any]) -> bool:
     if "module" not in entry:  # a legacy file: layers say whether they are trainable, operations do not
-        config = entry.get("config")
-        return entry.get("class_name") in known.MASK_OPERATIONS and "trainable" not in (config or ())
+        return entry["class_name"] not in _NEVER_TRAINABLE and "trainable" not in (entry.get("config") or ())
     module = entry["module"]
     return isinstance(module, str) and (module == "keras.ops" or module.startswith(("keras.ops.", "keras.src.ops.")))
 
@@ -50,8 +50,12 @@ def check_identity(entry: Mapping[str, Any], where: str, broken: Broken) -> bool
     class_name: str = entry["class_name"]
     if _is_operation(entry):
         message = f"layer '{where}': must be a layer. Found: the operation keras.ops '{class_name}'."
-        match = class_name if class_name in known.SUPPORTED else "one of keras.layers"
-        broken.append((message, f"use a layer in its place: {match}; masks come from Masking or mask_zero=True."))
+        hint = f"use keras.layers.{class_name} in its place."
+        if class_name in known.MASK_OPERATIONS:
+            hint = "masks must come from keras.layers.Masking, mask_zero=True or a model input."
+        elif class_name not in known.SUPPORTED:
+            hint = "use layers of keras.layers in its place."
+        broken.append((message, hint))
         return False
     registered = entry.get("registered_name")
     own = registered is None or registered == class_name

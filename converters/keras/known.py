@@ -63,10 +63,10 @@ KERAS_2_ACTIVATIONS = {"hard_sigmoid": "keras_2_hard_sigmoid"}
 # Options that say nothing about inference.
 IGNORED_OPTIONS = frozenset(
     {
-        "name", "trainable", "dtype", "seed", "implementation", "unroll", "unit_forget_bias", "input_length",
+        "name", "trainable", "dtype", "seed", "implementation", "unit_forget_bias", "input_length",
         "momentum", "autocast", "batch_input_shape", "batch_shape", "input_shape", "input_dtype", "dynamic", "fused",
         "synchronized", "noise_shape", "lora_rank", "lora_alpha", "quantization_config", "time_major", "renorm",
-        "renorm_clipping", "renorm_momentum", "virtual_batch_size",
+        "renorm_clipping", "renorm_momentum", "virtual_batch_size", "num_constants", "reverse_state_order",
     }
 )  # fmt: skip
 IGNORED_ENDINGS = ("_initializer", "_regularizer", "_constraint")

@@ -9,6 +9,13 @@ from typing import Any
 from edgernn.converters.keras import known
 from edgernn.converters.keras.identity import Broken
 
+_MUST_BE_OFF = {
+    "time_major": "put the batch before the time.",
+    "renorm": "train without batch renormalization.",
+    "num_constants": "call the layer without constants.",
+    "reverse_state_order": "build the cells without reverse_state_order.",
+}
+
 
 def clean(config: Mapping[str, Any], class_name: str, where: str, keras_major: int, broken: Broken) -> dict[str, Any]:
     """The options that matter for inference; what cannot be read goes to `broken`.
@@ -33,9 +40,9 @@ def clean(config: Mapping[str, Any], class_name: str, where: str, keras_major: i
         options["negative_slope"] = options.pop("alpha")
     if class_name != "InputLayer":
         _check_dtype(config.get("dtype"), where, broken)
-    for key, why in (("time_major", "put the batch first"), ("renorm", "train without renorm")):
+    for key, why in _MUST_BE_OFF.items():
         if config.get(key):
-            broken.append((f"layer '{where}': option '{key}' must be false. Found: true.", f"{why}."))
+            broken.append((f"layer '{where}': option '{key}' must be off. Found: {config[key]}.", why))
     return options
 
 

@@ -1,0 +1,291 @@
+"""Files that are missing, damaged, of another kind or made to do harm: one line, one hint, never a traceback."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from keras_models import build
+from test_keras_safety import edited, refused, save
+
+from edgernn.converters.keras.source import read_source
+from edgernn.errors import EdgernnError, InputError
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("originals")
+    for name in ("lstm", "nested", "implicit_mask"):
+        model = build(name)
+        for ending in ("keras", "h5"):
+            save(model, folder / f"{name}.{ending}")
+    return folder
+
+
+def error_of(path: Path) -> InputError:
+    with pytest.raises(InputError) as caught:
+        read_source(path)
+    assert caught.value.exit_status == 2
+    assert caught.value.hint
+    assert "\n" not in caught.value.message
+    return caught.value
+
+
+def zip_of(path: Path, **members: bytes) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name.replace("__", "."), content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"", "an empty file"),
+        (b"hello", "another kind of file"),
+        (b"\x1c\0\0\0TFL3rest", "a .tflite model"),
+        (b'{"class_name": "Sequential"}', "JSON without weights"),
+        (b"PK\x03\x04", "damaged or truncated"),
+        (b"\x89HDF\r\n\x1a\n", "damaged or truncated"),
+        (b"\x80\x04\x95", "another kind of file"),
+    ],
+)
+def test_other_files(content: bytes, found: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    path.write_bytes(content)
+    assert found in error_of(path).message
+
+
+def test_missing_file_and_folders(tmp_path: Path) -> None:
+    assert "existing file. Found: none" in error_of(tmp_path / "nothing.keras").message
+    assert "a folder" in error_of(tmp_path).message
+    (tmp_path / "saved_model.pb").touch()
+    assert "TensorFlow SavedModel" in error_of(tmp_path).message
+
+
+def test_archives_of_another_kind(tmp_path: Path, originals: Path) -> None:
+    path = tmp_path / "model.keras"
+    assert "a zip without config.json" in error_of(zip_of(path, readme__txt=b"")).message
+    assert "no weights" in error_of(zip_of(path, config__json=b"{}")).message
+    sharded = zip_of(path, **{"config.json": b"{}", "model.weights.npz": b""})
+    assert "Found: model.weights.npz" in error_of(sharded).message
+    with zipfile.ZipFile(originals / "lstm.keras") as archive:
+        weights = archive.read("model.weights.h5")
+    path.write_bytes(weights)
+    assert "weights without an architecture" in error_of(path).message
+    for config in (b"", b"{", b"\xff\xfe", b"[" * 100_000, b"3", b"[]", b'{"class_name": 3, "config": {}}'):
+        error_of(zip_of(path, **{"config.json": config, "model.weights.h5": weights}))
+    layer = b'{"module": "keras.layers", "class_name": "Dense", "config": {"name": "d", "units": 2}}'
+    whole = error_of(zip_of(path, **{"config.json": layer, "model.weights.h5": weights}))
+    assert "must be Sequential or Functional" in whole.message
+
+
+def test_zip_bomb(tmp_path: Path, originals: Path) -> None:
+    path = tmp_path / "model.keras"
+    bomb = b"\0" * (1 << 27)
+    packed = zip_of(path, **{"config.json": bomb, "model.weights.h5": b""})
+    assert path.stat().st_size < 1 << 18
+    assert "packed at most 100 to 1" in error_of(packed).message
+    config = zipfile.ZipFile(originals / "lstm.keras").read("config.json")
+    assert "packed at most" in error_of(zip_of(path, **{"config.json": config, "model.weights.h5": bomb})).message
+
+
+@pytest.mark.parametrize("kind", ["keras", "h5"])
+def test_truncated_at_any_place(kind: str, tmp_path: Path, originals: Path) -> None:
+    content = (originals / f"lstm.{kind}").read_bytes()
+    path = tmp_path / f"model.{kind}"
+    for part in range(1, 40):
+        path.write_bytes(content[: len(content) * part // 40])
+        error_of(path)
+
+
+@pytest.mark.parametrize("kind", ["keras", "h5"])
+def test_flipped_bytes_give_an_error_or_a_model(kind: str, tmp_path: Path, originals: Path) -> None:
+    content = (originals / f"lstm.{kind}").read_bytes()
+    path = tmp_path / f"model.{kind}"
+    rng = random.Random(3)
+    refusals = 0
+    for _ in range(150):
+        broken = bytearray(content)
+        for _ in range(rng.choice([1, 8, 64])):
+            broken[rng.randrange(len(broken))] = rng.randrange(256)
+        path.write_bytes(broken)
+        try:
+            read_source(path)
+        except EdgernnError:
+            refusals += 1
+    assert refusals > 30
+
+
+def mutated(value: Any, rng: random.Random) -> Any:
+    """The same JSON with one place changed, chosen at random."""
+    places: list[tuple[Any, Any]] = []
+    todo = [value]
+    while todo:
+        item = todo.pop()
+        keys = list(item) if isinstance(item, dict) else range(len(item)) if isinstance(item, list) else []
+        for key in keys:
+            places.append((item, key))
+            todo.append(item[key])
+    holder, key = rng.choice(places)
+    junk: list[Any] = [
+        None,
+        True,
+        -1,
+        0,
+        10**30,
+        1.5,
+        "",
+        "x",
+        [],
+        {},
+        [[]],
+        {"class_name": "Dense"},
+        ["a", 0, 0],
+        float("nan"),
+    ]
+    if rng.random() < 0.3:
+        del holder[key]
+    else:
+        holder[key] = copy.deepcopy(rng.choice(junk))
+    return value
+
+
+@pytest.mark.parametrize("name", ["lstm", "nested", "implicit_mask"])
+def test_mutated_configuration_gives_an_error_or_a_model(name: str, originals: Path) -> None:
+    rng = random.Random(5)
+    refusals = 0
+    for _ in range(250):
+
+        def edit(config: dict[str, Any]) -> None:
+            config.pop("compile_config", None)
+            for _ in range(rng.choice([1, 1, 3])):
+                mutated(config, rng)
+
+        try:
+            read_source(edited(originals / f"{name}.keras", edit))
+        except EdgernnError:
+            refusals += 1
+    assert refusals > 30
+
+
+# Weights
+
+
+def tampered(path: Path, change: Callable[[h5py.File], None]) -> Path:
+    target = path.with_name("tampered.h5")
+    target.write_bytes(path.read_bytes())
+    with h5py.File(target, "a") as file:
+        change(file)
+    return target
+
+
+KERNEL = "model_weights/lstm/sequential/lstm/lstm_cell/kernel"
+
+
+def replaced(make: Callable[[h5py.File], object]) -> Callable[[h5py.File], None]:
+    def change(file: h5py.File) -> None:
+        del file[KERNEL]
+        made = make(file)
+        if made is not None:
+            file[KERNEL] = made
+
+    return change
+
+
+def virtual(file: h5py.File) -> None:
+    layout = h5py.VirtualLayout((5, 24), "f4")
+    layout[:] = h5py.VirtualSource("/etc/hostname", "x", shape=(5, 24))
+    file.create_virtual_dataset(KERNEL, layout)
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda file: h5py.SoftLink("/model_weights/lstm"), "a link to elsewhere"),
+        (lambda file: h5py.ExternalLink("/etc/passwd", "x"), "a link to elsewhere"),
+        (virtual, "kept in another file"),
+        (
+            lambda file: file.create_dataset(KERNEL, (5, 24), "f4", external=[("/etc/passwd", 0, 480)]) and None,
+            "kept in another file",
+        ),
+        (lambda file: np.array(["code"] * 120, dtype=object).reshape(5, 24).astype("S4"), "must be numbers"),
+        (lambda file: file.create_dataset(KERNEL, (5, 24), "f4") and None, "stored in full"),
+        (lambda file: file.create_dataset(KERNEL, (1 << 14, 1 << 14), "f4", chunks=True) and None, "stored in full"),
+        (lambda file: file.create_group(KERNEL) and None, "must be a dataset"),
+        (lambda file: None, "must be a dataset"),
+    ],
+)
+def test_weights_that_are_no_plain_numbers(change: Callable[[h5py.File], object], found: str, originals: Path) -> None:
+    path = tampered(originals / "lstm.h5", replaced(change))
+    assert found in error_of(path).message
+
+
+def test_gzipped_weights_are_read(originals: Path) -> None:
+    def change(file: h5py.File) -> None:
+        values = file[KERNEL][()]
+        del file[KERNEL]
+        file.create_dataset(KERNEL, data=values, compression="gzip", shuffle=True)
+
+    assert read_source(tampered(originals / "lstm.h5", change))[1] == read_source(originals / "lstm.h5")[1]
+
+
+def test_every_layer_with_nan_is_named(originals: Path) -> None:
+    def change(file: h5py.File) -> None:
+        kernel = file[KERNEL]
+        kernel[0, :2] = np.nan
+        kernel[1, 0] = np.inf
+        dense = file["model_weights/dense/sequential/dense/bias"]
+        dense[...] = -np.inf
+
+    first, second = refused(tampered(originals / "lstm.h5", change)).broken
+    assert first[0] == "layer 'lstm': weight 'kernel' must be finite. Found: 2 NaN, 1 infinite of 120."
+    assert "layer 'dense': weight 'bias'" in second[0]
+
+
+def test_wrong_and_missing_weights_are_all_named(originals: Path) -> None:
+    def change(file: h5py.File) -> None:
+        del file[KERNEL]
+        file[KERNEL] = np.ones((5, 23), np.float32)
+        names = file["model_weights/lstm_1"].attrs
+        names["weight_names"] = names["weight_names"][:2]
+        dense = file["model_weights/dense"].attrs
+        dense["weight_names"] = dense["weight_names"][::-1]
+
+    messages = [message for message, _ in refused(tampered(originals / "lstm.h5", change)).broken]
+    assert messages[0] == "layer 'lstm': weight 'kernel' must have shape (5, 24). Found: (5, 23)."
+    assert messages[1] == "layer 'lstm_1': must have 3 weights (kernel, recurrent_kernel, bias). Found: 2."
+    assert messages[2] == "layer 'dense': weight 'kernel' must be in its place. Found: 'sequential/dense/bias'."
+
+
+def test_weights_of_another_layer_are_noticed(originals: Path) -> None:
+    def edit(config: dict[str, Any]) -> None:
+        layers = config["config"]["layers"]
+        layers[1]["config"]["name"], layers[2]["config"]["name"] = "lstm_1", "lstm"
+
+    assert "must be its own" in refused(edited(originals / "lstm.keras", edit)).message
+
+
+def test_deeply_nested_models_end_in_an_error(originals: Path) -> None:
+    def edit(config: dict[str, Any]) -> None:
+        for _ in range(60):
+            config["config"] = {"name": "shell", "layers": [copy.deepcopy(config)]}
+            config["class_name"], config["module"] = "Sequential", "keras"
+
+    assert "nested" in refused(edited(originals / "lstm.keras", edit)).message
+
+
+def test_mask_operations_in_a_loop_end_in_an_error(originals: Path) -> None:
+    def edit(config: dict[str, Any]) -> None:
+        text = json.dumps(config["config"]["layers"]).replace('["not_equal", 0, 0]', '["expand_dims", 0, 0]')
+        config["config"]["layers"] = json.loads(text)
+
+    assert "mask must be" in refused(edited(originals / "implicit_mask.keras", edit)).message

@@ -36,7 +36,8 @@ def is_mask_operation(entry: object) -> bool:
 
 def _is_operation(entry: Mapping[str, Any]) -> bool:
     if "module" not in entry:  # a legacy file: layers say whether they are trainable, operations do not
-        return entry["class_name"] not in _NEVER_TRAINABLE and "trainable" not in (entry.get("config") or ())
+        silent = "trainable" not in (entry.get("config") or ()) and entry["class_name"] not in _NEVER_TRAINABLE
+        return silent and "inbound_nodes" in entry
     module = entry["module"]
     return isinstance(module, str) and (module == "keras.ops" or module.startswith(("keras.ops.", "keras.src.ops.")))
 

@@ -289,3 +289,10 @@ def test_mask_operations_in_a_loop_end_in_an_error(originals: Path) -> None:
         config["config"]["layers"] = json.loads(text)
 
     assert "mask must be" in refused(edited(originals / "implicit_mask.keras", edit)).message
+
+
+def test_input_that_the_model_does_not_list(originals: Path) -> None:
+    def edit(config: dict[str, Any]) -> None:
+        config["config"]["input_layers"] = config["config"]["input_layers"][:1]
+
+    assert "calls must lead from the inputs" in refused(edited(originals / "implicit_mask.keras", edit)).message

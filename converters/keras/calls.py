@@ -97,7 +97,8 @@ def functional_calls(
     saved = [node for entry in entries.values() for node in entry.get("inbound_nodes") or []]
     generation_3 = any(isinstance(node, dict) and "args" in node for node in saved)
     nodes, outputs = _count_from_zero(nodes, outputs, by_name, counts, generation_3)
-    known_calls = {(item.name, 0): 1 for item in inputs}
+    input_refs = leaves(config.get("input_layers"))
+    known_calls = {(ref.layer, 0): 1 for _, ref in input_refs}
     known_calls |= {(node.layer, node.call): 1 for node in nodes if node.layer in operations}
     calls = []
     before = len(broken)
@@ -111,7 +112,6 @@ def functional_calls(
     used = [ref for call in calls for refs in (call.arguments, *call.keywords.values()) for ref in refs] + outputs
     lost = [ref for ref in used if ref.index < 0 or ref.index >= known_calls.get((ref.layer, ref.call), 0)]
     ordered = _ordered(calls, set(operations)) if not lost else None
-    input_refs = leaves(config.get("input_layers"))
     unknown = [key for key, ref in input_refs if ref.layer not in {item.name for item in inputs}]
     if lost or ordered is None or not outputs or not input_refs or unknown:
         found = f"a call of '{lost[0].layer}' that is not there" if lost else "a loop, or no inputs or outputs"
@@ -194,7 +194,9 @@ def _call(node: Node, layer: KerasLayer, where: str, broken: Broken) -> Call:
     for key in keywords.keys() - allowed:
         broken.append((f"layer '{where}': call argument '{key}' must be absent. Found: a tensor.", "leave it out."))
     wanted = len(layer.model.inputs) if layer.model is not None else 1
-    if layer.class_name not in known.MERGES and len(arguments) != wanted:
+    if layer.class_name in known.MERGES:
+        wanted = 2 if layer.class_name in ("Dot", "Subtract") else max(1, len(arguments))
+    if len(arguments) != wanted:
         message = f"layer '{where}': must be called on {wanted} tensor(s). Found: {len(arguments)}."
         broken.append((message, "the file is damaged; save the model again."))
     states = len(keywords.get("initial_state", ()))

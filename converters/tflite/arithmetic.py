@@ -54,7 +54,7 @@ class TfliteArithmetic:
                 return None
 
     def tied(self, node: Node) -> tuple[int, ...]:
-        """Operators that copy integers from input to output, and maximum and minimum, which compare them."""
+        """Operators that copy integers, maximum and minimum, which compare them, and RELU6, which only clamps them."""
         match node.operator:
             case (
                 ops.Reshape()
@@ -67,6 +67,7 @@ class TfliteArithmetic:
                 | ops.Pool()
                 | ops.Gather()
                 | ops.Reduce(function="max")
+                | ops.Unary(function="relu6")
             ):
                 return (0,)
             case ops.Concat() | ops.Binary(function="maximum" | "minimum"):

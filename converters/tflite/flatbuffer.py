@@ -216,10 +216,8 @@ class _Encoder:
 
     def operator_code(self, code: str, version: int) -> int:
         number = getattr(self.s.BuiltinOperator, code)
-        # The one-byte field serves codes up to 126, for old and new runtimes; 127 is its mark for "see the wide one".
-        fields = {"DeprecatedBuiltinCode": min(number, 127), "Version": version}
-        if number >= 127:
-            fields["BuiltinCode"] = number
+        # Runtimes from before 2020 read only the one-byte field; 127 is its mark for "see the wide one".
+        fields = {"DeprecatedBuiltinCode": min(number, 127), "BuiltinCode": number, "Version": version}
         return self.table("OperatorCode", fields)
 
     def data(self, content: bytes) -> int:

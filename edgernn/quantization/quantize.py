@@ -186,15 +186,13 @@ class _Quantizer:
     ) -> tuple[ops.Operator, list[Value]]:
         kernel = node.inputs[len(inputs)]
         bias = node.inputs[-1] if operator.bias else None
-        if bias is None and inputs[0].dtype == "int16":
+        if bias is None:  # takes up the mean of the kernel's rounding error; convolutions insist on one anyway
             bias = zero_bias(f"{node.output.name}_no_bias", node.output.shape[-1])
         moments = self.moments.get(node.inputs[0]) if isinstance(operator, ops.Affine) else None
         if moments is None:
             kernel = quantize_kernel(kernel, operator, per_channel=self.plan.per_channel)
         else:
             kernel, bias = quantize_to_data(kernel, bias, moments, per_channel=self.plan.per_channel)
-        if bias is None:
-            return operator, [*inputs, kernel]
         integers = quantize_bias(bias, inputs[0], kernel, operator)
         return replace(operator, bias=True), [*inputs, kernel, integers]
 

@@ -11,6 +11,7 @@ from edgernn.graph import DType, Quantization, Value
 # and the resolution that it costs is far below the error of the 8-bit weights.
 HEADROOM_16 = 2.0
 OUTPUT_DEVIATIONS = 4.5
+_NOTHING = 1e-6
 
 
 class ScaleGroups:
@@ -84,11 +85,13 @@ class ScaleGroups:
 
 def from_range(range_: Range, dtype: DType, method: ClipMethod) -> Quantization:
     """int16: symmetric with headroom. int8: the clipped range, stretched to hold zero exactly."""
+    if range_.largest < _NOTHING:  # always zero so far: any scale represents it, a tiny one upsets the kernels
+        range_ = Range(-1.0, 1.0, range_.kept[:0])
     if dtype == "int16":
-        return Quantization((_float32(max(range_.largest, 1e-6) * HEADROOM_16 / 32767),))
+        return Quantization((_float32(range_.largest * HEADROOM_16 / 32767),))
     low, high = clip(range_, method, bits=8)
     low, high = min(low, 0.0), max(high, 0.0)
-    scale = _float32(max(high - low, 1e-6) / 255)
+    scale = _float32((high - low) / 255)
     return Quantization((scale,), int(np.clip(round(-128 - low / scale), -128, 127)))
 
 

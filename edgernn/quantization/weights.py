@@ -63,7 +63,9 @@ def quantize_bias(bias: Value, x: Value, kernel: Value, operator: ops.Operator) 
     axis = channel_axis(operator)
     others = tuple(k for k in range(kernel.constant.ndim) if k != axis)
     magnitude = np.abs(kernel.constant.astype("i8")).sum(axis=others) * (-np.iinfo(x.dtype).min)
-    wide = x.dtype == "int16" and bool(np.any(magnitude + np.abs(integers) > _INT32_LIMIT))
+    # 16-bit DEPTHWISE_CONV_2D takes nothing else than int64.
+    wide = isinstance(operator, ops.DepthwiseConv) or bool(np.any(magnitude + np.abs(integers) > _INT32_LIMIT))
+    wide = wide and x.dtype == "int16"
     dtype = "int64" if wide else "int32"
     limit = np.iinfo(dtype).max
     integers = np.clip(integers, -limit, limit).astype(dtype)

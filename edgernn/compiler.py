@@ -18,6 +18,7 @@ from edgernn.passes import (
     MaskInput,
     block_steps,
     decompose_functions,
+    divide_by_reciprocal,
     hoist_projections,
     join_operands,
     lift_masks,
@@ -120,6 +121,7 @@ def _integers(
         inputs = wide
     masks: tuple[MaskInput, ...] = ()
     samples = dict(calibration)
+    graph = map_bodies(divide_by_reciprocal(graph), divide_by_reciprocal)
     if options.io != "float32":
         graph, masks = lift_masks(graph)
         for mask in masks:
@@ -137,7 +139,7 @@ def _integers(
     return quantize(graph, statistics, plan, float_io=options.io == "float32"), masks
 
 
-_TABLES = ("elu", "selu", "gelu", "gelu_tanh", "softplus", "softsign", "exponential", "mish", "rsqrt", "log")
+_TABLES = ("elu", "selu", "gelu", "gelu_tanh", "softplus", "softsign", "exponential", "mish", "rsqrt", "log", "reciprocal")
 
 
 def _alike(node: Node, ranges: Mapping[Value, Range]) -> bool:

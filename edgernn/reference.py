@@ -220,5 +220,6 @@ UNARY: Mapping[ops.UnaryFunction, Callable[[Array, float], Array]] = {
     "mish": lambda x, _: x * np.tanh(_softplus(x)),
     "abs": lambda x, _: np.abs(x),
     "log": lambda x, _: np.log(x),
+    "reciprocal": lambda x, _: 1 / np.where(x == 0, np.inf, x),
     "rsqrt": lambda x, _: 1 / np.sqrt(x),
 }

@@ -32,6 +32,7 @@ UnaryFunction = Literal[
     "mish",
     "abs",
     "log",
+    "reciprocal",
     "rsqrt",
 ]
 ReduceFunction = Literal["mean", "sum", "max"]

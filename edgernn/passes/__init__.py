@@ -2,7 +2,7 @@
 
 from edgernn.graph import Graph, map_bodies
 from edgernn.passes.block import block_steps
-from edgernn.passes.decompose import decompose_functions
+from edgernn.passes.decompose import decompose_functions, divide_by_reciprocal
 from edgernn.passes.fold import fold_scales
 from edgernn.passes.masks import MaskInput, lift_masks
 from edgernn.passes.merge import merge_gates
@@ -14,6 +14,7 @@ __all__ = [
     "MaskInput",
     "block_steps",
     "decompose_functions",
+    "divide_by_reciprocal",
     "fold_scales",
     "hoist_projections",
     "join_operands",

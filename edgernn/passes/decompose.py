@@ -23,6 +23,20 @@ def decompose_functions(graph: Graph, kernels: Container[str]) -> Graph:
     return _decompose(map_bodies(graph, lambda body: _decompose(body, kernels)), kernels)
 
 
+def divide_by_reciprocal(graph: Graph) -> Graph:
+    """a / b as a * (1 / b): neither runtime divides 16-bit integers, and a reciprocal fits a table."""
+    rewrite = Rewrite()
+    for node in graph.nodes:
+        if isinstance(node.operator, ops.Binary) and node.operator.function == "div":
+            a, b = node.inputs
+            inverse = Value(f"{node.output.name}:reciprocal", b.shape)
+            rewrite.keep(Node(ops.Unary("reciprocal"), (b,), (inverse,), node.layer))
+            rewrite.keep(Node(ops.Binary("mul"), (a, inverse), node.outputs, node.layer))
+        else:
+            rewrite.keep(node)
+    return rewrite.graph(graph)
+
+
 def _decompose(graph: Graph, kernels: Container[str]) -> Graph:
     rewrite = Rewrite()
     for node in graph.nodes:

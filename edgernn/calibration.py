@@ -18,7 +18,7 @@ CLIP_METHODS: tuple[ClipMethod, ...] = ("minmax", "percentile", "mse")
 _KEPT_PER_OBSERVATION = 256  # values kept of each observed array, evenly spaced: enough for a 99.9 percentile
 _KEPT = 1 << 17
 _PERCENTILE = 99.9
-WIDEST = 1024  # columns of a matrix for which second moments are kept
+WIDEST = 512  # columns of a matrix whose weights are rounded to the data; beyond, the cubic cost is felt
 _BATCH_ELEMENTS = 1 << 24  # bounds the memory of one calibration batch
 
 

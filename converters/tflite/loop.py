@@ -69,8 +69,7 @@ def lower_scan(node: Node, scan: Scan, g: Subgraph, form: Loop, lower_graph: Low
         _take(body, source, step, outside, body.tensor(inside))
     position = len(loop.body_inputs)
     for outside in node.outputs[scan.carries :]:
-        zero = np.zeros((1, *outside.shape), outside.dtype)
-        loop.variable(g.constant(zero, outside.quantization), zero.shape, outside)
+        loop.variable(_blank(g, outside), (1, *outside.shape), outside)
 
     lower_graph(scan.body, body, form)
 
@@ -107,6 +106,15 @@ def _through_variable(g: Subgraph, body: Subgraph, sequence: Value) -> int:
     g.emit("ASSIGN_VARIABLE", [handle(g), g.batched(sequence)], [], "", options="AssignVariableOptions")
     result = body.scratch((1, *sequence.shape), sequence)
     body.emit("READ_VARIABLE", [handle(body)], [result], "", options="ReadVariableOptions")
+    return result
+
+
+def _blank(g: Subgraph, sequence: Value) -> int:
+    """A buffer for stacked outputs. Every step is written, so its content does not matter and costs no bytes."""
+    shape = (1, *sequence.shape)
+    zero = g.constant(np.zeros((1,) * len(shape), sequence.dtype), sequence.quantization)
+    result = g.scratch(shape, sequence)
+    g.emit("BROADCAST_TO", [zero, g.integers(shape)], [result], sequence.dtype, options="BroadcastToOptions")
     return result
 
 

@@ -11,9 +11,10 @@ from edgernn.graph import Graph, Node, Value, map_bodies
 from edgernn.graph import operators as ops
 from edgernn.quantization.weights import quantize_kernel, quantize_to_data
 
-# A product over a whole sequence that holds at most this share of the weights stays in half precision: its rounding
-# would be half of the model's error (0.31 of 0.67 % for 64 units on 16 features), its second byte is a fifth of the file.
-SMALL_PROJECTION = 0.25
+# Products over whole sequences that together hold at most this share of the weights stay in half precision: their
+# rounding would be half of the model's error (0.31 of 0.67 % for 64 units on 16 features), their second byte is a fifth
+# of the file.
+SMALL_PROJECTIONS = 0.25
 _PRODUCTS = (ops.Affine, ops.Conv, ops.DepthwiseConv)
 
 
@@ -26,14 +27,15 @@ def dynamic_weights(graph: Graph, moments: Mapping[Value, np.ndarray], *, per_ch
         per_channel: one scale per row instead of one per matrix.
     """
 
-    total = sum(value.size for node in graph.walk() if isinstance(node.operator, _PRODUCTS) for value in _kernels(node))
+    products = [node for node in graph.walk() if isinstance(node.operator, _PRODUCTS)]
+    projections = [node for node in products if _is_projection(node)]
+    halve = _size(projections) <= SMALL_PROJECTIONS * _size(products)
 
     def small(node: Node) -> Node:
         count = _operands(node)
         kernel = node.inputs[count]
-        if isinstance(node.operator, ops.Affine) and len(node.inputs[0].shape) > 1:
-            if kernel.size <= SMALL_PROJECTION * total:
-                return _halved(node)
+        if halve and _is_projection(node):
+            return _halved(node)
         if count == 1 and node.inputs[0] in moments and isinstance(node.operator, ops.Affine):
             bias = node.inputs[2] if node.operator.bias else None
             rounded, shifted = quantize_to_data(kernel, bias, moments[node.inputs[0]], per_channel=per_channel)
@@ -64,6 +66,14 @@ def white_noise(graph: Graph, samples: int = 16) -> dict[str, np.ndarray]:
         else:
             made[value.name] = rng.standard_normal(shape).astype("f4")
     return made
+
+
+def _is_projection(node: Node) -> bool:
+    return isinstance(node.operator, ops.Affine) and len(node.inputs[0].shape) > 1
+
+
+def _size(nodes: list[Node]) -> int:
+    return sum(value.size for node in nodes for value in _kernels(node))
 
 
 def _halved(node: Node) -> Node:

@@ -123,8 +123,8 @@ def _compute(node: Node, x: list[Array], observe: Observer | None) -> list[Array
             return [x[0][:, k] for k in range(x[0].shape[1])]
         case ops.Stack():
             return [np.stack(x, axis=1)]
-        case ops.Requantize():
-            raise ValueError("a quantized graph has no float reference; run its artifact")
+        case ops.Requantize() | ops.FusedLstm():
+            raise ValueError("a lowered graph has no float reference; run its artifact")
         case Scan():
             return _scan(operator, node, x, observe)
         case _ as unreachable:

@@ -10,8 +10,8 @@ from edgernn.graph import DType
 Scheme = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 SCHEMES: tuple[Scheme, ...] = ("float32", "float16", "dynamic", "int8", "int16x8")
 INTEGER_SCHEMES: tuple[Scheme, ...] = ("int8", "int16x8")
-Form = Literal["while", "while-variable", "unrolled"]
-FORMS: tuple[Form, ...] = ("while", "while-variable", "unrolled")
+Form = Literal["while", "while-variable", "unrolled", "fused"]
+FORMS: tuple[Form, ...] = ("while", "while-variable", "unrolled", "fused")
 Io = Literal["float32", "int8", "int16"]
 
 

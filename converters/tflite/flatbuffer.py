@@ -56,6 +56,7 @@ class TfTensor:
         zero_point: the same for all channels.
         axis: the channels' axis, when there are several scales.
         name: empty where nobody needs one.
+        variable: kept between calls.
     """
 
     shape: tuple[int, ...]
@@ -65,6 +66,7 @@ class TfTensor:
     zero_point: int = 0
     axis: int = 0
     name: str = ""
+    variable: bool = False
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,8 @@ class _Encoder:
             if len(tensor.scales) > 1:
                 quantization["QuantizedDimension"] = tensor.axis
             fields["Quantization"] = self.table("QuantizationParameters", quantization)
+        if tensor.variable:
+            fields["IsVariable"] = True
         if tensor.name:
             fields["Name"] = self.text(tensor.name)
         return self.table("Tensor", fields)

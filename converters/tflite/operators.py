@@ -89,6 +89,8 @@ def lower_node(node: Node, g: Subgraph) -> None:
         case ops.Select():
             inputs = [g.batched(value) for value in node.inputs]
             g.emit("SELECT_V2", inputs, outputs, dtype, options="SelectV2Options")
+        case ops.FusedLstm():
+            _fused_lstm(node, g)
         case ops.Unstack():
             count = len(outputs)
             g.emit("UNPACK", [g.tensor(x)], outputs, dtype, options="UnpackOptions", num=count, axis=1)
@@ -171,3 +173,35 @@ def _differs(node: Node, value: float, g: Subgraph, *, rows: bool) -> None:
         source, value = largest, 0.0
     inputs = [source, g.constant(np.asarray(value, x.dtype))]
     g.emit("NOT_EQUAL", inputs, [g.tensor(node.output)], x.dtype, options="NotEqualOptions")
+
+
+def _fused_lstm(node: Node, g: Subgraph) -> None:
+    """UNIDIRECTIONAL_SEQUENCE_LSTM without peepholes, projection and normalization.
+
+    Its two states are variables that LiteRT and TFLite-Micro keep between calls, until they are reset.
+    """
+    x, *constants = node.inputs
+    kernels, recurrent, biases = constants[:4], constants[4:8], constants[8:]
+    units = node.output.shape[-1]
+    states = [g.variable((1, units)) for _ in range(2)]
+    absent = -1
+    inputs = [
+        g.tensor(x),
+        *(weights(g, value) for value in (*kernels, *recurrent)),
+        *[absent] * 3,
+        *(g.tensor(value) for value in biases),
+        *[absent] * 2,
+        *states,
+        *[absent] * 4,
+    ]
+    hybrid = kernels[0].dtype == "int8"
+    g.emit(
+        "UNIDIRECTIONAL_SEQUENCE_LSTM",
+        inputs,
+        [g.tensor(node.output)],
+        "float32",
+        at_least=2 if hybrid else 1,
+        options="UnidirectionalSequenceLSTMOptions",
+        fusedActivationFunction=schema().ActivationFunctionType.TANH,
+        timeMajor=False,
+    )

@@ -71,6 +71,10 @@ class Subgraph:
             self.known[key] = self._add(_with_form(TfTensor(data.shape, data.dtype.name, data), form))
         return self.known[key]
 
+    def variable(self, shape: Sequence[int]) -> int:
+        """A float32 tensor that an operator updates and the runtime keeps between calls."""
+        return self._add(TfTensor(tuple(shape), "float32", variable=True))
+
     def integers(self, values: int | Sequence[Any]) -> int:
         """An int32 constant: an axis, a shape, sizes."""
         return self.constant(np.asarray(values, "int32"))

@@ -18,6 +18,7 @@ class Cell(Protocol):
 
     Attributes:
         units: width H of the hidden state.
+        gates: the weights.
         state_names: the textbook's names of the carried states; the first one is also the output.
     """
 
@@ -25,6 +26,9 @@ class Cell(Protocol):
 
     @property
     def units(self) -> int: ...  # noqa: D102
+
+    @property
+    def gates(self) -> Gates: ...  # noqa: D102
 
     def step(self, b: Builder, x: Value, state: tuple[Value, ...]) -> tuple[Value, ...]:
         """The new state from x_t `[features]` and the old state, each `[units]`."""

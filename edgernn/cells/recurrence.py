@@ -85,7 +85,8 @@ def run(
         elif repeats:
             output = body.apply(ops.Select(), keep, fresh, previous)
             states.append(output)
-    scan = Scan(body.finish(*states, output), len(initial), x.shape[0], reverse)
+    gates = cells[0].gates if len(cells) == 1 and mask is None else None
+    scan = Scan(body.finish(*states, output), len(initial), x.shape[0], reverse, gates)
     *finals, sequence = b.apply_many(scan, *initial, *sequences, name="loop")
     if mask is not None and zero_output_for_mask:
         final = 0 if reverse else x.shape[0] - 1

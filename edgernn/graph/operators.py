@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from edgernn.cells.cell import Gates
     from edgernn.graph.graph import Graph
 
 BinaryFunction = Literal["add", "sub", "mul", "div", "maximum", "minimum"]
@@ -192,6 +193,14 @@ class Select:
 
 
 @dataclass(frozen=True)
+class FusedLstm:
+    """A whole LSTM over a sequence; made by fusing only.
+
+    Inputs: x `[steps, features]`, then per gate i, f, c, o the kernels, the recurrent kernels and the biases.
+    """
+
+
+@dataclass(frozen=True)
 class Unstack:
     """Every element of axis 0 as an output of its own; made by unrolling only."""
 
@@ -213,12 +222,14 @@ class Scan:
     Node inputs: the initial carries, then the sequences `[steps, ...]`. Node outputs: the final carries, then the
     stacked outputs `[steps, ...]`. Body inputs: carries, one step of each sequence; body outputs: new carries, one
     step of each output. With `reverse`, steps run from the last to the first, and outputs keep their input's index.
+    `gates` are the weights of the body's cell if it is one plain cell, for kernels that compute a whole cell.
     """
 
     body: Graph
     carries: int
     steps: int
     reverse: bool = False
+    gates: Gates | None = None
 
 
 Operator: TypeAlias = (
@@ -242,6 +253,7 @@ Operator: TypeAlias = (
     | Differs
     | And
     | Select
+    | FusedLstm
     | Unstack
     | Stack
     | Requantize

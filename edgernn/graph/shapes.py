@@ -48,6 +48,8 @@ def infer(operator: ops.Operator, inputs: Sequence[Value]) -> list[Signature]:
             return [(shape, dtype)]
         case ops.Transpose(permutation=permutation):
             return [(tuple(x.shape[k] for k in permutation), dtype)]
+        case ops.FusedLstm():
+            return [((steps[0], inputs[1].shape[0]), dtype)]
         case ops.Unstack():
             return [(x.shape[1:], dtype)] * steps[0]
         case ops.Stack():

@@ -4,6 +4,7 @@ from edgernn.graph import Graph, map_bodies
 from edgernn.passes.block import block_steps
 from edgernn.passes.decompose import decompose_functions, divide_by_reciprocal
 from edgernn.passes.fold import fold_scales
+from edgernn.passes.fuse import fuse_lstm
 from edgernn.passes.masks import MaskInput, lift_masks
 from edgernn.passes.merge import merge_gates
 from edgernn.passes.project import hoist_projections, join_operands, separate_operands
@@ -16,6 +17,7 @@ __all__ = [
     "decompose_functions",
     "divide_by_reciprocal",
     "fold_scales",
+    "fuse_lstm",
     "hoist_projections",
     "join_operands",
     "lift_masks",

@@ -26,12 +26,16 @@ def dynamic_weights(graph: Graph, moments: Mapping[Value, np.ndarray], *, per_ch
         moments: of the inputs of products, where known, to round by.
         per_channel: one scale per row instead of one per matrix.
     """
-
     products = [node for node in graph.walk() if isinstance(node.operator, _PRODUCTS)]
     projections = [node for node in products if _is_projection(node)]
     halve = _size(projections) <= SMALL_PROJECTIONS * _size(products)
 
     def small(node: Node) -> Node:
+        if isinstance(node.operator, ops.FusedLstm):
+            kernels = tuple(
+                quantize_kernel(value, ops.Affine(1, bias=True), per_channel=False) for value in node.inputs[1:9]
+            )
+            return replace(node, inputs=(node.inputs[0], *kernels, *node.inputs[9:]))
         count = _operands(node)
         kernel = node.inputs[count]
         if halve and _is_projection(node):
@@ -48,7 +52,6 @@ def dynamic_weights(graph: Graph, moments: Mapping[Value, np.ndarray], *, per_ch
 
 def half_weights(graph: Graph) -> Graph:
     """Kernels of matrix products in half precision."""
-
     return _map_products(graph, _halved)
 
 
@@ -93,7 +96,9 @@ def _kernels(node: Node) -> tuple[Value, ...]:
 
 def _map_products(graph: Graph, small: Callable[[Node], Node]) -> Graph:
     def one(inner: Graph) -> Graph:
-        nodes = tuple(small(node) if isinstance(node.operator, _PRODUCTS) else node for node in inner.nodes)
+        nodes = tuple(
+            small(node) if isinstance(node.operator, (*_PRODUCTS, ops.FusedLstm)) else node for node in inner.nodes
+        )
         return replace(inner, nodes=nodes)
 
     return one(map_bodies(graph, one))

@@ -34,11 +34,15 @@ class Case:
     mask: str = ""
 
 
-def sequence(*layers: Callable[[Any], Any], shape: tuple[int, ...] = (STEPS, FEATURES), dtype: str = "float32") -> Build:
+def sequence(
+    *layers: Callable[[Any], Any], shape: tuple[int, ...] = (STEPS, FEATURES), dtype: str = "float32"
+) -> Build:
     """A Sequential model with random weights."""
 
     def build(keras: Any) -> Any:
-        model = keras.Sequential([keras.Input(shape, dtype=dtype, name="x"), *(layer(keras.layers) for layer in layers)])
+        model = keras.Sequential(
+            [keras.Input(shape, dtype=dtype, name="x"), *(layer(keras.layers) for layer in layers)]
+        )
         randomize(model, 3)
         return model
 
@@ -111,7 +115,9 @@ def _wiring() -> dict[str, Case]:
 
         return wire
 
-    cases = {f"bidirectional/{merge}": Case(functional(bidirectional(merge))) for merge in ("concat", "sum", "mul", "ave")}
+    cases = {
+        f"bidirectional/{merge}": Case(functional(bidirectional(merge))) for merge in ("concat", "sum", "mul", "ave")
+    }
     cases["bidirectional/none"] = Case(functional(bidirectional(None)))
     cases["bidirectional/last"] = Case(sequence(lambda k: k.Bidirectional(k.GRU(3))))
     cases["states"] = Case(functional(states))
@@ -119,6 +125,7 @@ def _wiring() -> dict[str, Case]:
     cases["stacked"] = Case(
         sequence(lambda k: k.LSTM(5, return_sequences=True), lambda k: k.GRU(3), lambda k: k.Dense(2, "softmax"))
     )
+    cases["stacked-lstm"] = Case(sequence(lambda k: k.LSTM(5, return_sequences=True), lambda k: k.LSTM(3)))
     cases["stacked-cells"] = Case(sequence(lambda k: k.RNN([k.LSTMCell(4), k.GRUCell(3)], return_sequences=True)))
     cases["one-cell"] = Case(sequence(lambda k: k.RNN(k.GRUCell(3))))
     return cases
@@ -127,7 +134,11 @@ def _wiring() -> dict[str, Case]:
 def _masks() -> dict[str, Case]:
     return {
         f"mask-{kind}/{name}": Case(
-            sequence(lambda k: k.Masking(0.0), lambda k, name=name: getattr(k, name)(4, return_sequences=kind == "left"), lambda k: k.Dense(2)),
+            sequence(
+                lambda k: k.Masking(0.0),
+                lambda k, name=name: getattr(k, name)(4, return_sequences=kind == "left"),
+                lambda k: k.Dense(2),
+            ),
             mask=kind,
         )
         for kind in ("right", "left", "scattered", "all")
@@ -135,7 +146,8 @@ def _masks() -> dict[str, Case]:
     } | {
         "mask-value": Case(sequence(lambda k: k.Masking(-1.5), lambda k: k.GRU(3)), mask="value"),
         "mask-bidirectional": Case(
-            sequence(lambda k: k.Masking(0.0), lambda k: k.Bidirectional(k.LSTM(3, return_sequences=True))), mask="right"
+            sequence(lambda k: k.Masking(0.0), lambda k: k.Bidirectional(k.LSTM(3, return_sequences=True))),
+            mask="right",
         ),
         "mask-embedding": Case(
             sequence(lambda k: k.Embedding(9, 4, mask_zero=True), lambda k: k.LSTM(3), shape=(STEPS,), dtype="int32"),
@@ -143,7 +155,9 @@ def _masks() -> dict[str, Case]:
         ),
         "mask-pooling": Case(
             sequence(
-                lambda k: k.Masking(0.0), lambda k: k.LSTM(3, return_sequences=True), lambda k: k.GlobalAveragePooling1D()
+                lambda k: k.Masking(0.0),
+                lambda k: k.LSTM(3, return_sequences=True),
+                lambda k: k.GlobalAveragePooling1D(),
             ),
             mask="right",
         ),
@@ -174,7 +188,9 @@ def _layers() -> dict[str, Case]:
         "pool/max": front(lambda k: k.MaxPooling1D(2)),
         "pool/average-same": front(lambda k: k.AveragePooling1D(3, strides=2, padding="same")),
         "pool/max-same": front(lambda k: k.MaxPooling1D(3, strides=2, padding="same")),
-        "pad-crop-up": front(lambda k: k.ZeroPadding1D((2, 1)), lambda k: k.Cropping1D((1, 2)), lambda k: k.UpSampling1D(2)),
+        "pad-crop-up": front(
+            lambda k: k.ZeroPadding1D((2, 1)), lambda k: k.Cropping1D((1, 2)), lambda k: k.UpSampling1D(2)
+        ),
         "batchnorm-first": front(lambda k: k.BatchNormalization()),
         "layernorm": front(lambda k: k.LayerNormalization()),
         "rescaling": front(lambda k: k.Rescaling(0.5, 0.25)),
@@ -187,14 +203,32 @@ def _layers() -> dict[str, Case]:
         "time-distributed": behind(lambda k: k.TimeDistributed(k.Dense(4, "sigmoid"))),
         "batchnorm": behind(lambda k: k.BatchNormalization(), lambda k: k.Dense(2)),
         "softmax": behind(lambda k: k.Softmax()),
-        "repeat": Case(sequence(lambda k: k.GRU(5), lambda k: k.RepeatVector(3), lambda k: k.LSTM(2, return_sequences=True))),
+        "repeat": Case(
+            sequence(lambda k: k.GRU(5), lambda k: k.RepeatVector(3), lambda k: k.LSTM(2, return_sequences=True))
+        ),
         "dot": two("Dot", axes=(2, 2)),
         "concatenate": two("Concatenate"),
     }
     for name in ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"):
         cases[f"merge/{name}"] = two(name)
-    for function in ("relu", "relu6", "elu", "selu", "gelu", "silu", "softplus", "softsign", "hard_sigmoid", "exponential", "mish", "leaky_relu", "hard_silu"):
-        cases[f"activation/{function}"] = behind(lambda k, f=function: k.Dense(4), lambda k, f=function: k.Activation(f))
+    for function in (
+        "relu",
+        "relu6",
+        "elu",
+        "selu",
+        "gelu",
+        "silu",
+        "softplus",
+        "softsign",
+        "hard_sigmoid",
+        "exponential",
+        "mish",
+        "leaky_relu",
+        "hard_silu",
+    ):
+        cases[f"activation/{function}"] = behind(
+            lambda k, f=function: k.Dense(4), lambda k, f=function: k.Activation(f)
+        )
     return cases
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from edgernn.calibration import ClipMethod, Range, calibrate, multiplied_values
 from edgernn.converters.tflite.arithmetic import FLOAT_KERNELS, TfliteArithmetic
+from edgernn.converters.tflite.loop import Loop
 from edgernn.converters.tflite.writer import write
 from edgernn.errors import UnsupportedError
 from edgernn.graph import DType, Graph, Node, Value, map_bodies
@@ -68,7 +69,7 @@ def compile_graph(
     """
     masks: tuple[MaskInput, ...] = ()
     if options.form == "fused":
-        graph = fuse_lstm(_fusable(prune(graph), options))
+        graph = fuse_lstm(prune(graph))
     graph = simplify(graph, by_function=not options.target.merge_all)
     if options.scheme in INTEGER_SCHEMES:
         if calibration is None:
@@ -85,28 +86,15 @@ def compile_graph(
     if masks:
         described = [{"name": mask.name, "source": mask.source, "differs_from": mask.value} for mask in masks]
         metadata = {**metadata, "masks": described}
-    if options.form in ("unrolled", "fused"):
-        return write(unroll(graph), "while", metadata)
-    plain = write(graph, options.form, metadata)
+    if options.form == "unrolled":
+        graph = unroll(graph)
+    loop: Loop = "while-variable" if options.form == "while-variable" else "while"
+    plain = write(graph, loop, metadata)
     if options.target.block > 1:
-        blocked = write(block_steps(graph, options.target.block), options.form, metadata)
+        blocked = write(block_steps(graph, options.target.block), loop, metadata)
         if len(blocked) <= _LARGEST * _weight_bytes(graph) + 4096:
             return blocked
     return plain
-
-
-def _fusable(graph: Graph, options: Options) -> Graph:
-    if options.scheme not in ("float32", "dynamic"):
-        raise UnsupportedError(
-            [
-                (
-                    f"form 'fused': must go with scheme float32 or dynamic. Found: '{options.scheme}'; the kernel's 8-bit "
-                    "form is twenty times slower than a loop on LiteRT.",
-                    "leave --form out.",
-                )
-            ]
-        )
-    return graph
 
 
 def _weight_bytes(graph: Graph) -> int:

@@ -78,7 +78,7 @@ class Gates:
     @property
     def units(self) -> int:
         """Width of the hidden state."""
-        return next(iter(self.recurrent_kernel.values())).shape[0]
+        return len(next(iter(self.recurrent_kernel.values())))
 
     def input(self, b: Builder, gate: str, x: Value) -> Value:
         """W x + b of one gate."""

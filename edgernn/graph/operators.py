@@ -157,7 +157,8 @@ class Conv:
 class DepthwiseConv:
     """1-D convolution of each channel by itself.
 
-    Inputs: x `[steps, in]`, kernel `[size, in * multiplier]`, then bias."""
+    Inputs: x `[steps, in]`, kernel `[size, in * multiplier]`, then bias.
+    """
 
     stride: int
     dilation: int

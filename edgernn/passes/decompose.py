@@ -24,7 +24,7 @@ def decompose_functions(graph: Graph, kernels: Container[str]) -> Graph:
 
 
 def divide_by_reciprocal(graph: Graph) -> Graph:
-    """a / b as a * (1 / b): neither runtime divides 16-bit integers, and a reciprocal fits a table."""
+    """A / b as a * (1 / b): neither runtime divides 16-bit integers, and a reciprocal fits a table."""
     rewrite = Rewrite()
     for node in graph.nodes:
         if isinstance(node.operator, ops.Binary) and node.operator.function == "div":

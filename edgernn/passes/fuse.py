@@ -67,9 +67,8 @@ def _fuse(node: Node, scan: Scan, rewrite: Rewrite) -> None:
     zero = np.zeros(units, "f4")
     biases = [constant(f"b_{gate}", gates.bias.get(gate, zero)) for gate in _ORDER]
     x = node.inputs[scan.carries]
-    final, _, sequence = (*node.outputs, None)[:3]
-    if sequence is None:
-        sequence = Value(f"{final.name}_sequence", (scan.steps, units))
+    final, *stacked = node.outputs[0], *node.outputs[2:]
+    sequence = stacked[0] if stacked else Value(f"{final.name}_sequence", (scan.steps, units))
     result = sequence
     if scan.reverse:
         turned = Value(f"{x.name}_reversed", x.shape)

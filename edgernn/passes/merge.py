@@ -1,7 +1,7 @@
 """Merge the gates of a cell: one matrix product, one sigmoid, for all rows that allow it.
 
-A target pays for every operator and every weight matrix, so the four gates of an LSTM become one Affine of 4 H rows, cut
-into [f i o | c], one sigmoid over the first 3 H rows and one tanh over the rest.
+A target pays for every operator and every weight matrix, so the four gates of an LSTM become one Affine of 4 H rows,
+cut into [f i o | c], one sigmoid over the first 3 H rows and one tanh over the rest.
 """
 
 from __future__ import annotations

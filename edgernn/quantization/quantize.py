@@ -185,9 +185,8 @@ class _Quantizer:
         self, operator: ops.Affine | ops.Conv | ops.DepthwiseConv, node: Node, inputs: list[Value]
     ) -> tuple[ops.Operator, list[Value]]:
         kernel = node.inputs[len(inputs)]
-        bias = node.inputs[-1] if operator.bias else None
-        if bias is None:  # takes up the mean of the kernel's rounding error; convolutions insist on one anyway
-            bias = zero_bias(f"{node.output.name}_no_bias", node.output.shape[-1])
+        # Without a bias, one of zeros: it takes up the mean of the rounding error, and convolutions insist on one.
+        bias = node.inputs[-1] if operator.bias else zero_bias(f"{node.output.name}_bias", node.output.shape[-1])
         moments = self.moments.get(node.inputs[0]) if isinstance(operator, ops.Affine) else None
         if moments is None:
             kernel = quantize_kernel(kernel, operator, per_channel=self.plan.per_channel)

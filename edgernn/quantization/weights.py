@@ -36,18 +36,13 @@ def quantize_kernel(kernel: Value, operator: ops.Operator, *, per_channel: bool)
     return replace(kernel, dtype="int8", data=integers, quantization=quantization)
 
 
-def quantize_to_data(
-    kernel: Value, bias: Value | None, moments: np.ndarray, *, per_channel: bool
-) -> tuple[Value, Value | None]:
-    """int8 weights of an Affine rounded by `round_to_data`; without a bias, nothing takes up the mean error."""
+def quantize_to_data(kernel: Value, bias: Value, moments: np.ndarray, *, per_channel: bool) -> tuple[Value, Value]:
+    """int8 weights of an Affine rounded by `round_to_data`, and the real bias that goes with them."""
     quantization = symmetric(kernel.constant, axis=0 if per_channel else None)
-    real = np.zeros(kernel.shape[0], "f4") if bias is None else bias.constant
-    if bias is None:
-        moments = moments.copy()
-        moments[-1, :-1] = moments[:-1, -1] = 0
-    integers, shifted = round_to_data(kernel.constant, real, np.asarray(quantization.scales), moments)
+    scales = np.asarray(quantization.scales)
+    integers, shifted = round_to_data(kernel.constant, bias.constant, scales, moments)
     rounded = replace(kernel, dtype="int8", data=integers, quantization=quantization)
-    return rounded, None if bias is None else replace(bias, data=shifted)
+    return rounded, replace(bias, data=shifted)
 
 
 def quantize_bias(bias: Value, x: Value, kernel: Value, operator: ops.Operator) -> Value:

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgernn.graph import Graph, Node, Value, map_bodies
 from edgernn.graph import operators as ops
-from edgernn.quantization.weights import quantize_kernel, quantize_to_data
+from edgernn.quantization.weights import quantize_kernel, quantize_to_data, zero_bias
 
 # Products over whole sequences that together hold at most this share of the weights stay in half precision: their
 # rounding would be half of the model's error (0.31 of 0.67 % for 64 units on 16 features), their second byte is a fifth
@@ -41,10 +41,11 @@ def dynamic_weights(graph: Graph, moments: Mapping[Value, np.ndarray], *, per_ch
         if halve and _is_projection(node):
             return _halved(node)
         if count == 1 and node.inputs[0] in moments and isinstance(node.operator, ops.Affine):
-            bias = node.inputs[2] if node.operator.bias else None
+            rows = node.output.shape[-1]
+            bias = node.inputs[2] if node.operator.bias else zero_bias(f"{node.output.name}_bias", rows)
             rounded, shifted = quantize_to_data(kernel, bias, moments[node.inputs[0]], per_channel=per_channel)
-            return replace(node, inputs=(node.inputs[0], rounded, *([shifted] if shifted else [])))
-        kernels = (quantize_kernel(value, node.operator, per_channel=per_channel) for value in _kernels(node))
+            return replace(node, operator=ops.Affine(1, bias=True), inputs=(node.inputs[0], rounded, shifted))
+        kernels = tuple(quantize_kernel(value, node.operator, per_channel=per_channel) for value in _kernels(node))
         return replace(node, inputs=(*node.inputs[:count], *kernels, *node.inputs[2 * count :]))
 
     return _map_products(graph, small)

@@ -136,7 +136,7 @@ def _masks() -> dict[str, Case]:
         f"mask-{kind}/{name}": Case(
             sequence(
                 lambda k: k.Masking(0.0),
-                lambda k, name=name: getattr(k, name)(4, return_sequences=kind == "left"),
+                lambda k, name=name, kind=kind: getattr(k, name)(4, return_sequences=kind == "left"),
                 lambda k: k.Dense(2),
             ),
             mask=kind,

@@ -43,8 +43,3 @@ def test_other_loops_are_refused(name: str, rule: str) -> None:
     with pytest.raises(UnsupportedError, match=rule):
         compile_graph(read.graph, Options("float32", PHONE, "fused", "float32", "mse"), None, {})
 
-
-def test_integer_schemes_are_refused() -> None:
-    read, samples, _ = prepared("lstm/plain")
-    with pytest.raises(UnsupportedError, match="float32 or dynamic"):
-        compile_graph(read.graph, Options("int8", PHONE, "fused", "float32", "mse"), samples, {})

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
 
-from edgernn.errors import InputError
+from edgernn.errors import EdgernnError, EnvironmentProblem, InputError
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def atomic_write(path: str | os.PathLike[str], content: bytes | str) -> Path:
@@ -14,6 +17,7 @@ def atomic_write(path: str | os.PathLike[str], content: bytes | str) -> Path:
 
     Raises:
         InputError: the folder does not exist or cannot be written; `path` is then left as it was.
+        EnvironmentProblem: the disk is full, or a limit on files is reached; likewise.
     """
     target = Path(path)
     data = content.encode() if isinstance(content, str) else content
@@ -30,9 +34,31 @@ def atomic_write(path: str | os.PathLike[str], content: bytes | str) -> Path:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)
         if isinstance(error, OSError):
-            raise InputError(
-                f"output '{target}': must be a writable path. Found: {error.strerror or error}.",
-                hint="choose another path with --output, or create its folder first.",
-            ) from error
+            raise _explained(target, error) from error
         raise
     return target
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Refuse early a path that `atomic_write` would refuse after long work.
+
+    Raises:
+        InputError: the folder does not exist or cannot be written, or the path is a folder.
+    """
+    target = Path(path)
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        tempfile.TemporaryFile(dir=target.parent).close()
+    except (OSError, ValueError) as error:
+        raise _explained(target, error) from error
+
+
+def _explained(target: Path, error: Exception) -> EdgernnError:
+    reason = getattr(error, "strerror", None) or error
+    if getattr(error, "errno", None) in DISK_FULL:
+        return EnvironmentProblem(f"output '{target}': cannot be written: {reason}.", hint="free some disk space.")
+    return InputError(
+        f"output '{target}': must be a writable path. Found: {reason}.",
+        hint="choose another path with --output, or create its folder first.",
+    )

@@ -132,15 +132,14 @@ def _wiring() -> dict[str, Case]:
 
 
 def _masks() -> dict[str, Case]:
+    def masked(name: str, kind: str) -> Case:
+        def recurrent(layers: Any) -> Any:
+            return getattr(layers, name)(4, return_sequences=kind == "left")
+
+        return Case(sequence(lambda k: k.Masking(0.0), recurrent, lambda k: k.Dense(2)), mask=kind)
+
     return {
-        f"mask-{kind}/{name}": Case(
-            sequence(
-                lambda k: k.Masking(0.0),
-                lambda k, name=name, kind=kind: getattr(k, name)(4, return_sequences=kind == "left"),
-                lambda k: k.Dense(2),
-            ),
-            mask=kind,
-        )
+        f"mask-{kind}/{name}": masked(name, kind)
         for kind in ("right", "left", "scattered", "all")
         for name in ("LSTM", "GRU")
     } | {
@@ -226,10 +225,13 @@ def _layers() -> dict[str, Case]:
         "leaky_relu",
         "hard_silu",
     ):
-        cases[f"activation/{function}"] = behind(
-            lambda k, f=function: k.Dense(4), lambda k, f=function: k.Activation(f)
-        )
+        cases[f"activation/{function}"] = behind(lambda k: k.Dense(4), activation(function))
     return cases
+
+
+def activation(function: str) -> Callable[[Any], Any]:
+    """An Activation layer."""
+    return lambda layers: layers.Activation(function)
 
 
 CASES: dict[str, Case] = {**_cells(), **_wiring(), **_masks(), **_layers()}

@@ -1,0 +1,1 @@
+"""This machine as a device: the runtimes that run a .tflite file here, behind one interface."""

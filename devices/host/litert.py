@@ -1,0 +1,114 @@
+"""LiteRT on this machine, from whichever package brings it."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from collections.abc import Mapping
+from importlib import metadata
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from edgernn.converters.tflite.reader import TfliteFile
+from edgernn.devices.host.packages import LITERT_PACKAGES, RuntimePackage
+from edgernn.devices.host.session import Array, Runtime, tensor_infos
+from edgernn.devices.host.stderr import captured_stderr
+from edgernn.errors import EnvironmentProblem, InputError, missing_extra
+
+
+def find_interpreter() -> tuple[Any, RuntimePackage]:
+    """The class `Interpreter` of the first package that is installed and can be imported.
+
+    Raises:
+        EnvironmentProblem: there is none, or none can be imported.
+    """
+    failures = []
+    for package in LITERT_PACKAGES:
+        if find_spec(package.module) is None:
+            continue
+        try:
+            with captured_stderr():
+                return importlib.import_module(package.interpreter).Interpreter, package
+        except ImportError as error:
+            failures.append(f"{package.package}: {error}")
+    if failures:
+        raise EnvironmentProblem(
+            f"LiteRT: a package that is installed must be importable. Found: {'; '.join(failures)}.",
+            hint="pip install --upgrade --force-reinstall 'edgernn[runtime]'",
+        )
+    raise missing_extra(LITERT_PACKAGES[0].package, "runtime", "Running a .tflite file")
+
+
+class LiteRtSession:
+    """An artifact in a LiteRT interpreter; see `edgernn.devices.host.session.Session`."""
+
+    runtime: Runtime = "litert"
+
+    def __init__(self, file: TfliteFile, threads: int = 1) -> None:
+        """Load the file and plan its memory.
+
+        Raises:
+            InputError: LiteRT refuses the file.
+            EnvironmentProblem: LiteRT is not installed.
+        """
+        self._interpreter_class, package = find_interpreter()
+        self.description = f"{package.package} {metadata.version(package.package)}"
+        self.inputs, self.outputs = tensor_infos(file), tensor_infos(file, outputs=True)
+        self._file, self._threads = file, threads
+        self._has_memory = any(name in file.operators for name in ("CALL_ONCE", "VAR_HANDLE"))
+        self._open()
+
+    def _open(self) -> None:
+        try:
+            with captured_stderr(), warnings.catch_warnings():  # the delegates announce themselves
+                warnings.simplefilter("ignore")  # TensorFlow's own interpreter says that it moves to ai-edge-litert
+                self.interpreter = self._interpreter_class(
+                    model_content=self._file.content, num_threads=self._threads
+                )
+                self.interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise refused("LiteRT", self._file, error) from error
+        self._input_indices = [details["index"] for details in self.interpreter.get_input_details()]
+        self._output_indices = [details["index"] for details in self.interpreter.get_output_details()]
+
+    def run(self, values: Mapping[str, Array]) -> dict[str, Array]:
+        """Run once."""
+        for index, info in zip(self._input_indices, self.inputs, strict=True):
+            self.interpreter.set_tensor(index, np.ascontiguousarray(values[info.name]))
+        try:
+            self.interpreter.invoke()
+        except (ValueError, RuntimeError) as error:
+            raise refused("LiteRT", self._file, error) from error
+        pairs = zip(self.outputs, self._output_indices, strict=True)
+        return {info.name: self.interpreter.get_tensor(index) for info, index in pairs}
+
+    def reset(self) -> None:
+        """Forget the state: a fused LSTM's by resetting it; resource variables have no reset but a new interpreter."""
+        if self._has_memory:
+            self._open()
+        else:
+            self.interpreter.reset_all_variables()
+
+
+def refused(runtime: str, file: TfliteFile, error: Exception, words: str = "") -> InputError:
+    """The error for a file that a runtime does not take, in the runtime's own words.
+
+    Args:
+        runtime: its name for people.
+        file: what it was given.
+        error: what Python saw.
+        words: what the runtime wrote to standard error.
+    """
+    lines = [line.strip() for line in (*words.splitlines(), *str(error).splitlines()) if line.strip()]
+    known = [line for line in lines if not line.startswith(("INFO", "WARNING"))]
+    custom = sorted(name for name in file.operators if not name.isupper())
+    hint = "make it again with edgernn convert."
+    if custom:
+        hint = f"it holds operators that are not built in: {', '.join(custom)}. {hint[0].upper()}{hint[1:]}"
+    elif runtime == "TFLite-Micro":
+        hint = "convert with --target micro."
+    return InputError(
+        f"artifact: must run on {runtime}. Found: {(known or [type(error).__name__])[0][:200]}", hint=hint
+    )

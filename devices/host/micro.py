@@ -1,0 +1,104 @@
+"""TFLite-Micro, the C++ runtime of microcontrollers, built for this machine, and the arena that an artifact takes.
+
+Pointers have 64 bits here, so an arena is a little larger than on a 32-bit device.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from edgernn.converters.tflite.reader import TfliteFile, read_tflite
+from edgernn.devices.host.litert import refused
+from edgernn.devices.host.session import Array, Runtime, tensor_infos
+from edgernn.devices.host.stderr import captured_stderr
+from edgernn.errors import missing_extra
+
+PACKAGE = "tflite-micro"
+ALIGNMENT = 16
+_FIRST_ARENA, _LARGEST_ARENA = 1 << 24, 1 << 31
+_TOO_SMALL = re.compile(r"missing: \d+|Failed to (allocate|resize)|arena", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Arena:
+    """Bytes of arena that stay allocated while an artifact is loaded, as the interpreter reports them.
+
+    Attributes:
+        used: in total.
+        head: tensors, which share memory over time.
+        tail: structures of the interpreter and of its operators, which stay.
+    """
+
+    used: int
+    head: int
+    tail: int
+
+
+class MicroSession:
+    """An artifact in a TFLite-Micro interpreter; see `edgernn.devices.host.session.Session`."""
+
+    runtime: Runtime = "micro"
+
+    def __init__(self, file: TfliteFile, arena_bytes: int = 0) -> None:
+        """Load the file.
+
+        Args:
+            file: the artifact.
+            arena_bytes: size of the arena; 0 finds one that is large enough.
+
+        Raises:
+            InputError: TFLite-Micro refuses the file.
+            EnvironmentProblem: TFLite-Micro is not installed.
+        """
+        try:
+            from tflite_micro.python.tflite_micro.runtime import Interpreter
+        except ImportError as error:
+            raise missing_extra(PACKAGE, "micro", "Running a .tflite file on TFLite-Micro") from error
+        self.description = f"{PACKAGE} {metadata.version(PACKAGE)}"
+        self.inputs, self.outputs = tensor_infos(file), tensor_infos(file, outputs=True)
+        self._file = file
+        size = arena_bytes or _FIRST_ARENA
+        while True:
+            with captured_stderr() as report:
+                failure = self._load(Interpreter, size)
+            if failure is None:
+                return
+            if arena_bytes or size >= _LARGEST_ARENA or not _TOO_SMALL.search(report[0]):
+                raise refused("TFLite-Micro", file, failure, "".join(report)) from failure
+            size *= 4
+
+    def _load(self, interpreter: Any, size: int) -> Exception | None:
+        try:
+            self.interpreter = interpreter.from_bytes(self._file.content, arena_size=size)
+        except (RuntimeError, ValueError, MemoryError) as error:
+            return error
+        return None
+
+    def run(self, values: Mapping[str, Array]) -> dict[str, Array]:
+        """Run once."""
+        for index, info in enumerate(self.inputs):
+            self.interpreter.set_input(np.ascontiguousarray(values[info.name]), index)
+        try:
+            self.interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            raise refused("TFLite-Micro", self._file, error) from error
+        return {info.name: np.array(self.interpreter.get_output(index)) for index, info in enumerate(self.outputs)}
+
+    def reset(self) -> None:
+        """Forget the state."""
+        self.interpreter.reset()
+
+    def arena(self) -> Arena:
+        """What stays allocated; complete only after a run."""
+        with captured_stderr() as report:
+            self.interpreter.print_allocations()
+        used, head, tail = (
+            int(re.findall(rf"Arena allocation {part} (\d+) bytes", report[0])[-1]) for part in ("total", "head", "tail")
+        )
+        return Arena(used, head, tail)

@@ -1,0 +1,89 @@
+"""Tries an artifact in a process of its own, which may crash or hang; kernels trust what a file says.
+
+``python -m edgernn.devices.host.probe RUNTIME [ARENA_BYTES]`` reads the file from standard input, runs it once on zeros
+and prints ``ok``, or why the runtime refuses it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import edgernn
+from edgernn.converters.tflite.counting import count
+from edgernn.converters.tflite.reader import TfliteFile, read_tflite
+from edgernn.devices.host.session import open_session
+from edgernn.errors import EdgernnError, InputError
+
+_SECONDS, _SLOWEST = 60.0, 1e7  # limit for any model, and multiply-accumulates per second of the slowest machine
+_REFUSED, _OTHER = 10, 11
+
+
+def probe(file: TfliteFile, runtime: str, *, arena_bytes: int = 0) -> None:
+    """Run an artifact once on zeros in another process.
+
+    Args:
+        file: the artifact.
+        runtime: as `open_session` takes it.
+        arena_bytes: size of TFLite-Micro's arena; 0 for any.
+
+    Raises:
+        InputError: the runtime refuses the artifact, crashes on it, or does not come to an end.
+        EnvironmentProblem: the runtime is not installed.
+    """
+    paths = [str(Path(edgernn.__path__[0]).parent), os.environ.get("PYTHONPATH", "")]
+    limit = _SECONDS + (count(file).macs or 0) / _SLOWEST
+    try:
+        run = subprocess.run(
+            [sys.executable, "-m", __name__, runtime, str(arena_bytes)],
+            input=file.content,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)},
+            capture_output=True,
+            timeout=limit,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise _broken(runtime, f"no end within {limit:.0f} s") from error
+    if run.returncode < 0:
+        raise _broken(runtime, f"the runtime crashed ({signal.Signals(-run.returncode).name})")
+    if run.returncode == _REFUSED:
+        message, _, hint = run.stdout.decode().strip().partition("\n")
+        raise InputError(message, hint=hint)
+    if run.returncode:
+        open_session(file, runtime)  # a missing package: the same error as in this process
+        words = run.stderr.decode(errors="replace").strip().splitlines()
+        raise _broken(runtime, words[-1] if words else f"exit status {run.returncode}")
+
+
+def _broken(runtime: str, found: str) -> InputError:
+    return InputError(
+        f"artifact: must run on {runtime}. Found: {found}.",
+        hint="the file may be damaged: copy it again, or make it again with edgernn convert.",
+    )
+
+
+def _run_once(content: bytes, runtime: str, arena_bytes: int) -> None:
+    file = read_tflite(content)
+    if arena_bytes:
+        from edgernn.devices.host.micro import MicroSession
+
+        session = MicroSession(file, arena_bytes)
+    else:
+        session = open_session(file, runtime)
+    session.run({info.name: np.zeros(info.shape, info.dtype) for info in session.inputs})
+
+
+if __name__ == "__main__":
+    try:
+        _run_once(sys.stdin.buffer.read(), sys.argv[1], int(sys.argv[2]))
+    except InputError as error:
+        print(error.message, error.hint, sep="\n")
+        sys.exit(_REFUSED)
+    except EdgernnError as error:
+        print(error.message, error.hint, sep="\n")
+        sys.exit(_OTHER)

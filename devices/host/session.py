@@ -1,0 +1,129 @@
+"""One interface to every runtime of this machine: open an artifact, run it, forget its state."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgernn.converters.tflite.reader import FileTensor, TfliteFile, read_tflite
+from edgernn.errors import InputError
+
+Array = NDArray[Any]
+Runtime = Literal["litert", "micro"]
+RUNTIMES: tuple[Runtime, ...] = ("litert", "micro")
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """An input or an output of an artifact.
+
+    Attributes:
+        name: unique among the inputs, or among the outputs.
+        shape: with the batch axis, which is 1.
+        dtype: NumPy's name of its type.
+        scale: what one unit of an integer stands for; 0 if the numbers stand for themselves.
+        zero_point: the integer that stands for 0.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float
+    zero_point: int
+
+    def quantize(self, real: Array) -> Array:
+        """Real numbers as the tensor takes them: rounded and saturated, or only cast if it has no scale."""
+        if not self.scale:
+            return real.astype(self.dtype)
+        limits = np.iinfo(self.dtype)
+        integers = np.round(real.astype(np.float64) / self.scale) + self.zero_point
+        return np.clip(integers, limits.min, limits.max).astype(self.dtype)
+
+    def dequantize(self, values: Array) -> Array:
+        """The real numbers, float32, that a tensor's values stand for."""
+        if not self.scale:
+            return values.astype(np.float32)
+        return ((values.astype(np.float64) - self.zero_point) * self.scale).astype(np.float32)
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The smallest and largest real number that the tensor can hold; infinite for one without a scale."""
+        if not self.scale:
+            return -np.inf, np.inf
+        ends = np.iinfo(self.dtype)
+        return (ends.min - self.zero_point) * self.scale, (ends.max - self.zero_point) * self.scale
+
+
+class Session(Protocol):
+    """An artifact that is ready to run.
+
+    Attributes:
+        runtime: as on the command line.
+        description: the package that brings the runtime, with its version.
+        inputs: of the artifact, in its order.
+        outputs: likewise.
+    """
+
+    runtime: Runtime
+    description: str
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+
+    def run(self, values: Mapping[str, Array]) -> dict[str, Array]:
+        """Run once: one array per input, of its shape and type; copies of the outputs, likewise."""
+
+    def reset(self) -> None:
+        """Forget the state that earlier runs have left."""
+
+
+def open_session(source: str | os.PathLike[str] | bytes | TfliteFile, runtime: str, *, threads: int = 1) -> Session:
+    """Open an artifact.
+
+    The file is checked first, but a kernel can still crash the process on a file that was made to do so or whose
+    weights' shapes do not suit; `edgernn.devices.host.probe` tries an unknown file in a process of its own.
+
+    Args:
+        source: path or content of a .tflite file.
+        runtime: one of `RUNTIMES`.
+        threads: how many LiteRT may use.
+
+    Raises:
+        InputError: no such file, damaged, not for this runtime, or no such runtime.
+        EnvironmentProblem: the runtime is not installed.
+    """
+    if runtime not in RUNTIMES:
+        raise InputError(
+            f"runtime: must be one of {', '.join(RUNTIMES)}. Found: '{runtime}'.",
+            hint="litert is for phones and Raspberry Pi, micro for microcontrollers.",
+        )
+    file = source if isinstance(source, TfliteFile) else read_tflite(source)
+    if runtime == "micro":
+        from edgernn.devices.host.micro import MicroSession
+
+        return MicroSession(file)
+    from edgernn.devices.host.litert import LiteRtSession
+
+    return LiteRtSession(file, threads)
+
+
+def tensor_infos(file: TfliteFile, *, outputs: bool = False) -> tuple[TensorInfo, ...]:
+    """The artifact's inputs or outputs, as the file describes them, under unique names."""
+    indices = file.main.outputs if outputs else file.main.inputs
+    found: dict[str, TensorInfo] = {}
+    for position, (index, name) in enumerate(zip(indices, file.names(indices, outputs=outputs), strict=True)):
+        if not name or name in found:
+            name = f"{name or ('output' if outputs else 'input')}_{position}"
+        found[name] = tensor_info(name, file.main.tensors[index])
+    return tuple(found.values())
+
+
+def tensor_info(name: str, tensor: FileTensor) -> TensorInfo:
+    """What a caller must know of a tensor."""
+    quantized = tensor.dtype in ("int8", "uint8", "int16")
+    scale = tensor.scale if quantized else 0.0
+    return TensorInfo(name, tensor.shape, tensor.dtype, scale, tensor.zero_point if scale else 0)

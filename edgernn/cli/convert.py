@@ -1,0 +1,91 @@
+"""``edgernn convert``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edgernn.cli.output import json_option, kib, note, print_json, print_table, progress
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .tflite file to write.")
+@click.option(
+    "--quantize",
+    default="float32",
+    show_default=True,
+    metavar="SCHEME",
+    help="float32; float16 weights; dynamic: int8 weights, float arithmetic; int8: integers only; int16x8: int8 "
+    "weights, 16-bit activations.",
+)
+@click.option("--target", default="phone", show_default=True, metavar="phone|micro", help="The kind of device.")
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    help="Samples (.npz or .npy) for int8 and int16x8: a hundred typical inputs, [samples, steps, features].",
+)
+@click.option("--steps", type=int, help="Number of time steps, where the model leaves it open.")
+@click.option(
+    "--io",
+    metavar="float32|int8|int16",
+    help="Type of inputs and outputs.  [default: float32 for phone, the scheme's integers for micro]",
+)
+@click.option("--form", metavar="FORM", help="How loops are written: while, while-variable or unrolled.  [default: "
+              "the target's best]")  # fmt: skip
+@click.option("--clip", metavar="minmax|percentile|mse", help="How much of the calibrated ranges is kept.")
+@json_option
+def command(
+    model: Path,
+    output: Path,
+    quantize: str,
+    target: str,
+    calibration: Path | None,
+    steps: int | None,
+    io: str | None,
+    form: str | None,
+    clip: str | None,
+    as_json: bool,
+) -> None:
+    """Convert MODEL, a .keras or .h5 file, to a .tflite for LiteRT and TFLite-Micro."""
+    from edgernn.conversion import convert
+
+    with progress("starting", quiet=as_json) as bar:
+        result = convert(
+            model,
+            output,
+            quantize=quantize,
+            target=target,
+            calibration=calibration,
+            steps=steps,
+            io=io,
+            form=form,
+            clip=clip,
+            on_progress=bar.describe,
+        )
+    if as_json:
+        print_json(
+            {
+                "schema": "edgernn.convert",
+                "version": 1,
+                "artifact": result.artifact,
+                "bytes": result.size,
+                "parameters": result.parameters,
+                "macs": result.macs,
+                "macs_per_step": result.macs_per_step,
+                "scheme": result.scheme,
+                "target": result.target,
+                "form": result.form,
+                "io": result.io,
+                "clip": result.clip,
+                "seconds": result.seconds,
+                "notes": result.notes,
+            }
+        )
+        return
+    row = (str(output), result.size, kib(result.size), result.parameters, result.scheme, result.target, result.form,
+           result.io, f"{result.seconds:.2f} s")  # fmt: skip
+    print_table("", ("Artifact", "Bytes", "KiB", "Parameters", "Scheme", "Target", "Form", "In/out", "Time"), [row])
+    for text in result.notes:
+        note(f"note: {text}")

@@ -1,0 +1,121 @@
+"""``edgernn inspect``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgernn.cli.output import json_option, kib, note, print_json, print_table
+
+if TYPE_CHECKING:
+    from edgernn.inspection import Inspection, Tensor
+
+_SOURCES = {
+    "keras": "counted in the Keras model",
+    "metadata": "of the Keras model it was made from, as the file says",
+    "file": "counted in the file's operators",
+}
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--steps", type=int, help="Number of time steps, where a Keras model leaves it open.")
+@json_option
+def command(model: Path, steps: int | None, as_json: bool) -> None:
+    """Show what MODEL is made of: a .keras or .h5 file, or a .tflite of any tool."""
+    from edgernn.inspection import inspect
+
+    found = inspect(model, steps=steps)
+    if as_json:
+        print_json(_document(found))
+    else:
+        _print(found)
+
+
+def _document(found: Inspection) -> dict[str, object]:
+    return {
+        "schema": "edgernn.inspect",
+        "version": 1,
+        "file": found.file,
+        "kind": found.kind,
+        "parameters": found.parameters,
+        "macs": found.macs,
+        "macs_per_step": found.macs_per_step,
+        "counted": found.counted,
+        "bytes": found.size,
+        "weight_bytes": found.weight_bytes,
+        "scheme": found.scheme,
+        "inputs": [vars(tensor) for tensor in found.inputs],
+        "outputs": [vars(tensor) for tensor in found.outputs],
+        "layers": [
+            {
+                "name": layer.name,
+                "class": layer.class_name,
+                "output_shape": layer.output_shape,
+                "parameters": layer.parameters,
+                "macs": layer.macs,
+                "macs_per_step": layer.macs_per_step,
+            }
+            for layer in found.layers
+        ],
+        "operators": found.operators,
+        "metadata": found.metadata,
+        "notes": found.notes,
+    }
+
+
+def _print(found: Inspection) -> None:
+    size = found.size or 0
+    rows: list[tuple[str, object]] = [
+        ("file", str(found.file)),
+        ("bytes", f"{size:,} ({kib(size)}), of them weights {found.weight_bytes:,}"),
+        ("scheme", found.scheme),
+    ]
+    rows += [(key, str(found.metadata[key])) for key in ("target", "form", "io") if key in found.metadata]
+    if "edgernn" in found.metadata:
+        rows.append(("written by", f"edgernn {found.metadata['edgernn']}"))
+    rows += [
+        ("parameters", f"{found.parameters:,}"),
+        ("multiply-accumulates", _number(found.macs)),
+        ("  per time step", _number(found.macs_per_step)),
+        ("  these three", _SOURCES[found.counted]),
+        *_tensors("input", found.inputs),
+        *_tensors("output", found.outputs),
+    ]
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        click.echo(f"{name:{width}}  {value}")
+    if found.layers:
+        table = [
+            (row.name, row.class_name, _shape(row.output_shape), row.parameters, row.macs, row.macs_per_step)
+            for row in found.layers
+        ]
+        click.echo()
+        print_table("", ("Layer", "Class", "Output", "Parameters", "MACs", "MACs per step"), table)
+    if found.operators:
+        click.echo()
+        print_table("", ("Operator", "Count"), list(found.operators.items()))
+    for text in found.notes:
+        note(f"note: {text}")
+
+
+def _number(value: int | None) -> str:
+    return "unknown: the file does not say how often its loop turns" if value is None else f"{value:,}"
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape)) or "scalar"
+
+
+def _tensors(what: str, tensors: Sequence[Tensor]) -> list[tuple[str, object]]:
+    return [
+        (
+            what,
+            f"{tensor.name}: {tensor.dtype} {_shape(tensor.shape)}"
+            + (f", real = {tensor.scale:.6g} x (integer - {tensor.zero_point})" if tensor.scale else ""),
+        )
+        for tensor in tensors
+    ]

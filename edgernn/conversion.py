@@ -1,0 +1,243 @@
+"""The verb `convert`: a Keras model in, a .tflite artifact out."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from edgernn.calibration import CLIP_METHODS, ClipMethod
+from edgernn.compiler import Options, compile_graph
+from edgernn.converters.keras.reader import ReadModel, read_model
+from edgernn.errors import InputError, UnsupportedError
+from edgernn.files import atomic_write, check_writable
+from edgernn.graph import Graph
+from edgernn.samples import Samples, Source, load_samples
+from edgernn.targets import FORMS, INTEGER_SCHEMES, SCHEMES, TARGETS, Io, Scheme, Target
+
+DEFAULT_CLIP: ClipMethod = "mse"  # measured: less error than minmax in every benchmark row but one
+IOS: tuple[Io, ...] = ("float32", "int8", "int16")
+_ALLOWED_IO: dict[Scheme, tuple[Io, ...]] = {"int8": IOS, "int16x8": ("float32", "int16")}
+_HASH_DIGITS = 16  # of the source's SHA-256; a microcontroller pays for every byte of metadata
+_INSTEAD = {"dynamic": "int8", "float16": "float32"}  # for a target that cannot run a scheme
+
+OnProgress = Callable[[str], None]
+Choice = TypeVar("Choice", bound=str)
+
+
+@dataclass(frozen=True)
+class ConvertResult:
+    """What came out of a conversion.
+
+    Attributes:
+        artifact: the file that was written, or None.
+        content: the artifact's bytes.
+        parameters: of the Keras model.
+        macs: multiply-accumulates of the Keras model per inference.
+        macs_per_step: of that, per time step.
+        scheme: of quantization.
+        target: the kind of device.
+        form: how loops are written.
+        io: type of the inputs and outputs.
+        clip: how much of the calibrated ranges was kept; None where nothing was calibrated.
+        seconds: what the conversion took.
+        notes: what a user might not expect of this model.
+    """
+
+    artifact: Path | None
+    content: bytes
+    parameters: int
+    macs: int
+    macs_per_step: int
+    scheme: str
+    target: str
+    form: str
+    io: str
+    clip: str | None
+    seconds: float
+    notes: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """The artifact's size in bytes."""
+        return len(self.content)
+
+
+def convert(
+    model: Any,
+    output: str | os.PathLike[str] | None = None,
+    *,
+    quantize: str = "float32",
+    target: str = "phone",
+    calibration: Source | None = None,
+    steps: int | None = None,
+    form: str | None = None,
+    io: str | None = None,
+    clip: str | None = None,
+    on_progress: OnProgress | None = None,
+) -> ConvertResult:
+    """Convert a Keras model. Neither Keras nor TensorFlow is imported for a model in a file.
+
+    Args:
+        model: a `.keras` or `.h5` file, or a Keras model.
+        output: where to write the artifact; None only returns its bytes.
+        quantize: the scheme: float32, float16, dynamic, int8 or int16x8.
+        target: phone (LiteRT; Raspberry Pi too) or micro (TFLite-Micro).
+        calibration: samples for int8 and int16x8, which take the ranges of all tensors from them: an `.npz` or `.npy`
+            file, arrays by input name, or the only input's array. Other schemes do without.
+        steps: number of time steps, for a model that leaves it open.
+        form: of loops; by default the best for the target.
+        io: type of inputs and outputs; by default float32 for a phone, the scheme's integers for a micro.
+        clip: how much of the calibrated ranges to keep: minmax, percentile or mse.
+        on_progress: is told what is being done.
+
+    Raises:
+        InputError: bad options, model, samples or output path; nothing is written then.
+        UnsupportedError: the model breaks rules; all of them are named.
+        EnvironmentProblem: a package is missing, or the disk is full.
+    """
+    start = time.perf_counter()
+    options = _options(quantize, target, form, io, clip)
+    if options.scheme in INTEGER_SCHEMES and calibration is None:
+        raise InputError(
+            f"scheme '{options.scheme}': needs calibration samples, from which it takes the ranges of all tensors. "
+            "Found: none.",
+            hint="give some with --calibration FILE.npz (in Python: calibration=...), a hundred typical inputs "
+            "[samples, steps, features]; 'dynamic' needs none.",
+        )
+    if output is not None:
+        check_writable(output)
+        _check_overwrites(output, model, calibration)
+    report = on_progress or _ignore
+    report("reading the model")
+    read = read_model(model, steps=steps)
+    check_finite_weights(read.graph)
+    samples = _calibration(calibration, read)
+    report("compiling" if samples is None else f"calibrating with {samples.count} samples and compiling")
+    inputs = samples.inputs if samples is not None else None
+    content = compile_graph(read.graph, options, inputs, describe(read, options))
+    if output is not None:
+        atomic_write(output, content)
+    return ConvertResult(
+        artifact=Path(output) if output is not None else None,
+        content=content,
+        parameters=read.parameters,
+        macs=read.macs,
+        macs_per_step=read.macs_per_step,
+        scheme=options.scheme,
+        target=options.target.name,
+        form=options.form,
+        io=options.io,
+        clip=options.clip if options.scheme in INTEGER_SCHEMES else None,
+        seconds=time.perf_counter() - start,
+        notes=read.notes,
+    )
+
+
+def describe(read: ReadModel, options: Options) -> dict[str, Any]:
+    """What an artifact says about itself."""
+    from edgernn import __version__
+
+    return {
+        "edgernn": __version__,
+        "scheme": options.scheme,
+        "target": options.target.name,
+        "form": options.form,
+        "io": options.io,
+        "source": read.source_hash[:_HASH_DIGITS],
+        "parameters": read.parameters,
+        "macs": read.macs,
+        "macs_per_step": read.macs_per_step,
+    }
+
+
+def _ignore(stage: str) -> None:
+    """Nobody wants to know."""
+
+
+def _calibration(source: Source | None, read: ReadModel) -> Samples | None:
+    return None if source is None else load_samples(source, read.graph, "calibration", with_targets=False)
+
+
+def _options(quantize: str, target: str, form: str | None, io: str | None, clip: str | None) -> Options:
+    """The options as the compiler takes them, once they are known to go together."""
+    scheme = one_of("scheme", quantize, SCHEMES)
+    device = TARGETS[one_of("target", target, tuple(TARGETS))]
+    if scheme not in device.schemes:
+        known = ", ".join(device.schemes)
+        raise InputError(
+            f"target '{device.name}': scheme must be one of {known}, which its runtime can run. Found: '{scheme}'.",
+            hint=f"closest is --quantize {_INSTEAD.get(scheme, device.schemes[0])}.",
+        )
+    return Options(
+        scheme,
+        device,
+        one_of("form", form, FORMS) if form is not None else device.form,
+        _io(scheme, device, io),
+        one_of("clip", clip, CLIP_METHODS) if clip is not None else DEFAULT_CLIP,
+    )
+
+
+def _io(scheme: Scheme, target: Target, wanted: str | None) -> Io:
+    allowed = _ALLOWED_IO.get(scheme, ("float32",))
+    if wanted is None:
+        if target.float_io or scheme not in INTEGER_SCHEMES:
+            return "float32"
+        return "int16" if scheme == "int16x8" else "int8"
+    io = one_of("io", wanted, IOS)
+    if io not in allowed:
+        why = "computes with float numbers" if scheme not in INTEGER_SCHEMES else "has 16-bit activations"
+        raise InputError(
+            f"io: must be one of {', '.join(allowed)} for scheme '{scheme}', which {why}. Found: '{io}'.",
+            hint="leave --io out, or choose --quantize int8.",
+        )
+    return io
+
+
+def one_of(what: str, value: str, known: Sequence[Choice]) -> Choice:
+    """`value` as one of the known names.
+
+    Raises:
+        InputError: it is none of them; the message lists them and the hint names the closest.
+    """
+    for name in known:
+        if value == name:
+            return name
+    close = difflib.get_close_matches(str(value), known, n=1, cutoff=0.4)
+    raise InputError(
+        f"{what}: must be one of {', '.join(known)}. Found: '{value}'.",
+        hint=f"did you mean '{close[0]}'?" if close else "'edgernn convert --help' says what each is for.",
+    )
+
+
+def _check_overwrites(output: str | os.PathLike[str], model: Any, calibration: Source | None) -> None:
+    for what, source in (("model", model), ("calibration file", calibration)):
+        if isinstance(source, (str, os.PathLike)) and os.path.exists(output) and os.path.exists(source):
+            if os.path.samefile(output, source):
+                message = f"output '{output!s}': must be another file than the {what}. Found: the same."
+                raise InputError(message, hint="choose another path with --output.")
+
+
+def check_finite_weights(graph: Graph) -> None:
+    """Refuse weights with NaN or infinity: quantized, they would silently become numbers.
+
+    Raises:
+        UnsupportedError: names every layer that has such a weight.
+    """
+    broken = []
+    for node in graph.walk():
+        for value in node.inputs:
+            if value.data is None or value.data.dtype.kind != "f" or np.isfinite(value.data).all():
+                continue
+            kind = "NaN" if np.isnan(value.data).any() else "infinity"
+            layer = node.layer or value.name
+            message = f"layer '{layer}': weights must be finite numbers. Found: {kind} in '{value.name}'."
+            broken.append((message, "train again: with a lower learning rate, clipped gradients or cleaner data."))
+    if broken:
+        raise UnsupportedError(dict.fromkeys(broken))

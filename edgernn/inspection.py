@@ -1,0 +1,179 @@
+"""The verb `inspect`: what a Keras model or a .tflite file is made of, without running it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from edgernn.converters.tflite.counting import count, guessed_scheme
+from edgernn.converters.tflite.reader import TfliteFile, read_tflite
+from edgernn.errors import InputError
+
+Counted = Literal["keras", "metadata", "file"]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A row of a Keras model's table; shapes are without the batch axis."""
+
+    name: str
+    class_name: str
+    output_shape: tuple[int, ...]
+    parameters: int
+    macs: int
+    macs_per_step: int
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or an output.
+
+    Attributes:
+        name: as the caller knows it.
+        shape: of a Keras model without, of a .tflite with the batch axis.
+        dtype: of its numbers.
+        scale: what one unit of an integer stands for; 0 if the numbers stand for themselves.
+        zero_point: the integer that stands for 0.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float = 0.0
+    zero_point: int = 0
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a file is made of.
+
+    Attributes:
+        kind: ``keras`` or ``tflite``.
+        file: its path, or None for a model in memory.
+        size: of the file in bytes; of a model in memory, None.
+        weight_bytes: of that, constants' data (of a Keras model: of its weights as float32).
+        parameters: of the Keras model, or counted.
+        macs: multiply-accumulates per inference, matrix products only; None if the file does not tell.
+        macs_per_step: of that, per time step; None likewise.
+        counted: where these three come from: the Keras model itself, the artifact's metadata about the Keras model it
+            was made from, or the operators in the file.
+        inputs: in order.
+        outputs: in order.
+        layers: of a Keras model.
+        operators: of a .tflite, how many of each, those inside loops once per occurrence in the file.
+        metadata: what edgernn wrote into an artifact.
+        scheme: of quantization; guessed from the types in a file that does not say it.
+        notes: what a user might not expect.
+    """
+
+    kind: Literal["keras", "tflite"]
+    file: Path | None
+    size: int | None
+    weight_bytes: int
+    parameters: int
+    macs: int | None
+    macs_per_step: int | None
+    counted: Counted
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    layers: tuple[Layer, ...]
+    operators: Mapping[str, int]
+    metadata: Mapping[str, Any]
+    scheme: str
+    notes: tuple[str, ...]
+
+
+def inspect(model: Any, *, steps: int | None = None) -> Inspection:
+    """Look into a Keras model or a .tflite file of any tool.
+
+    Args:
+        model: a path, a Keras model, or the content of a .tflite.
+        steps: number of time steps, for a Keras model that leaves it open.
+
+    Raises:
+        InputError: no such file, not a model, damaged.
+        UnsupportedError: a Keras model with layers that are not known.
+        EnvironmentProblem: a package is missing.
+    """
+    if isinstance(model, bytes):
+        return _tflite(read_tflite(model), None)
+    path = Path(model) if isinstance(model, (str, os.PathLike)) else None
+    if path is not None and _is_tflite(path):
+        return _tflite(read_tflite(path), path)
+    return _keras(model, path, steps)
+
+
+def _is_tflite(path: Path) -> bool:
+    """By content, or by name where the content is no model at all."""
+    if not path.exists():
+        raise InputError(f"model '{path}': must be an existing file. Found: none.", hint="check the path.")
+    if path.is_dir():
+        return False
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(8)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"model '{path}': must be readable. Found: {reason}.", hint="check the path.") from error
+    return start[4:] == b"TFL3" or (path.suffix == ".tflite" and not start.startswith((b"PK", b"\x89HDF")))
+
+
+def _keras(model: Any, path: Path | None, steps: int | None) -> Inspection:
+    from edgernn.converters.keras.reader import read_model
+
+    read = read_model(model, steps=steps)
+
+    def tensors(values: Any) -> tuple[Tensor, ...]:
+        return tuple(Tensor(value.name, value.shape, value.dtype) for value in values)
+
+    return Inspection(
+        kind="keras",
+        file=path,
+        size=path.stat().st_size if path is not None else None,
+        weight_bytes=4 * read.parameters,
+        parameters=read.parameters,
+        macs=read.macs,
+        macs_per_step=read.macs_per_step,
+        counted="keras",
+        inputs=tensors(read.graph.inputs),
+        outputs=tensors(read.graph.outputs),
+        layers=tuple(
+            Layer(row.name, row.class_name, row.output_shape, row.parameters, row.macs, row.macs_per_step)
+            for row in read.layers
+        ),
+        operators={},
+        metadata={},
+        scheme="float32",
+        notes=read.notes,
+    )
+
+
+def _tflite(file: TfliteFile, path: Path | None) -> Inspection:
+    own, counted = file.own, count(file)
+    said = all(isinstance(own.get(key), int) for key in ("parameters", "macs", "macs_per_step"))
+
+    def tensors(indices: tuple[int, ...], *, outputs: bool) -> tuple[Tensor, ...]:
+        named = zip(file.names(indices, outputs=outputs), (file.main.tensors[k] for k in indices), strict=True)
+        return tuple(Tensor(name, t.shape, t.dtype, t.scale, t.zero_point) for name, t in named)
+
+    scheme = own.get("scheme")
+    return Inspection(
+        kind="tflite",
+        file=path,
+        size=len(file.content),
+        weight_bytes=file.weight_bytes,
+        parameters=own["parameters"] if said else counted.parameters,
+        macs=own["macs"] if said else counted.macs,
+        macs_per_step=own["macs_per_step"] if said else counted.macs_per_step,
+        counted="metadata" if said else "file",
+        inputs=tensors(file.main.inputs, outputs=False),
+        outputs=tensors(file.main.outputs, outputs=True),
+        layers=(),
+        operators=file.operators,
+        metadata=own,
+        scheme=scheme if isinstance(scheme, str) else guessed_scheme(file),
+        notes=(),
+    )

@@ -1,0 +1,222 @@
+"""Sample files: what a model is calibrated and verified with, checked against its inputs before anything runs.
+
+A file is `.npz` or `.npy`: arrays with a leading sample axis, named after the model's inputs, or any one name when there
+is one input; targets under `y`. Python objects in it, which would have to be unpickled, are never loaded.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgernn.errors import InputError
+from edgernn.graph import Graph, Value
+from edgernn.graph import operators as ops
+
+Array = NDArray[Any]
+Source = str | os.PathLike[str] | Mapping[str, Any] | Array
+TARGETS = "y"
+_BROKEN_FILE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError, ValueError, NotImplementedError),
+    *(RuntimeError, SyntaxError, MemoryError, OverflowError, TypeError, IndexError),
+)
+_FORM = "give an .npz file with one array [samples, ...] per input, as numpy.savez writes it."
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Checked samples.
+
+    Attributes:
+        inputs: `[samples, *shape]` per input, float32, int32 or bool as the input wants it, in the inputs' order.
+        targets: `[samples, ...]`, or None.
+    """
+
+    inputs: Mapping[str, Array]
+    targets: Array | None
+
+    @property
+    def count(self) -> int:
+        """How many samples there are."""
+        return next(iter(self.inputs.values())).shape[0]
+
+
+def load_samples(source: Source, graph: Graph, purpose: str, *, with_targets: bool = True) -> Samples:
+    """Load samples and check them against a model's inputs.
+
+    Args:
+        source: a file, arrays by name, or the only input's array.
+        graph: the float graph; its inputs say names, shapes and types, its embeddings which ids exist.
+        purpose: what messages call the samples: ``calibration`` or ``data``.
+        with_targets: whether to take and check the targets too.
+
+    Raises:
+        InputError: missing, damaged, empty, or not what the model takes; says which array and how it should be.
+    """
+    where = f"{purpose} '{source!s}'" if isinstance(source, (str, os.PathLike)) else purpose
+    arrays = _arrays(source, where)
+    chosen = _by_input(arrays, graph.inputs, where)
+    rows = _table_rows(graph)
+    inputs = {value.name: _checked(chosen[value.name], value, where, rows.get(value)) for value in graph.inputs}
+    counts = {name: array.shape[0] for name, array in inputs.items()}
+    targets = arrays.get(TARGETS) if with_targets and TARGETS not in inputs else None
+    if targets is not None:
+        targets = _checked_targets(targets, where)
+        counts[TARGETS] = targets.shape[0]
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"'{name}' has {count}" for name, count in counts.items())
+        raise InputError(f"{where}: arrays must have equally many samples. Found: {listed}.", hint=_FORM)
+    return Samples(inputs, targets)
+
+
+def _arrays(source: Source, where: str) -> dict[str, Array]:
+    """The arrays by name; that of an `.npy` file, or one given as such, has the empty name."""
+    if isinstance(source, Mapping):
+        return {str(name): np.asarray(array) for name, array in source.items()}
+    if not isinstance(source, (str, os.PathLike)):
+        return {"": np.asarray(source)}
+    path = Path(source)
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(8)
+    except FileNotFoundError as error:
+        raise InputError(f"{where}: must be an existing file. Found: none.", hint="check the path.") from error
+    except (OSError, ValueError) as error:
+        found = "a folder" if path.is_dir() else getattr(error, "strerror", None) or error
+        raise InputError(f"{where}: must be a readable file. Found: {found}.", hint=_FORM) from error
+    if not start.startswith((b"\x93NUMPY", b"PK")):
+        found = "an empty file" if not start else "another kind of file"
+        raise InputError(f"{where}: must be an .npz or .npy file. Found: {found}.", hint=_FORM)
+    try:
+        return _load(path)
+    except _ObjectsInside as error:
+        raise InputError(
+            f"{where}: arrays must hold numbers. Found: {error}, Python objects, which are never unpickled.",
+            hint="save numbers only: arrays of equal length, padded where sequences differ.",
+        ) from error
+    except (*_BROKEN_FILE, OSError) as error:
+        found = (str(error).splitlines() or [type(error).__name__])[0][:120] or type(error).__name__
+        raise InputError(
+            f"{where}: must be a complete .npz or .npy file. Found: damaged or truncated: {found}.", hint=_FORM
+        ) from error
+
+
+class _ObjectsInside(Exception):
+    """An array in the file is of Python objects."""
+
+
+def _load(path: Path) -> dict[str, Array]:
+    loaded = _read_array(lambda: np.load(path, allow_pickle=False), "the array")
+    if isinstance(loaded, np.ndarray):
+        return {"": loaded}
+    with loaded:
+        return {name: _read_array(lambda name=name: loaded[name], f"array '{name}'") for name in loaded.files}
+
+
+def _read_array(read: Any, what: str) -> Any:
+    try:
+        return read()
+    except ValueError as error:
+        if "Object arrays cannot be loaded" in str(error):
+            raise _ObjectsInside(what) from error
+        raise
+
+
+def _by_input(arrays: Mapping[str, Array], inputs: Sequence[Value], where: str) -> dict[str, Array]:
+    """Each input's array: by name, or the only one there is for the only input."""
+    names = [value.name for value in inputs]
+    if all(name in arrays for name in names):
+        return {name: arrays[name] for name in names}
+    others = [name for name in arrays if name != TARGETS]
+    if len(names) == 1:
+        if len(others) == 1:
+            return {names[0]: arrays[others[0]]}
+        found = ", ".join(f"'{name}'" for name in arrays) or "no array"
+        message = f"{where}: must hold one array, or one named '{names[0]}' as the model's input. Found: {found}."
+        raise InputError(message, hint=f"name the array '{names[0]}'.")
+    missing = [name for name in names if name not in arrays]
+    found = ", ".join(f"'{name}'" for name in arrays if name) or "one array without a name"
+    hints = [
+        f"'{close[0]}' may be meant for '{name}'."
+        for name in missing
+        if (close := difflib.get_close_matches(name, [other for other in others if other not in names], n=1))
+    ]
+    wanted = ", ".join(f"'{name}'" for name in names)
+    raise InputError(
+        f"{where}: must hold an array for each input: {wanted}. Found: {found}.", hint=" ".join(hints) or _FORM
+    )
+
+
+def _table_rows(graph: Graph) -> dict[Value, int]:
+    """For each input that picks rows of a table, how many the smallest table has."""
+    rows: dict[Value, int] = {}
+    for node in graph.walk():
+        if isinstance(node.operator, ops.Gather):
+            table, ids = node.inputs
+            rows[ids] = min(rows.get(ids, table.shape[0]), table.shape[0])
+    return rows
+
+
+def _checked(array: Array, value: Value, where: str, rows: int | None) -> Array:
+    """The array in the input's type, or the error that says what is wrong with it."""
+    what = f"{where}: the array for input '{value.name}'"
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"{what} must hold numbers. Found: the type {array.dtype}.", hint=_FORM)
+    shape = ", ".join(("samples", *map(str, value.shape)))
+    if array.shape[1:] != value.shape or array.ndim == 0:
+        hint = _FORM
+        if array.shape == value.shape:
+            hint = "put a sample axis in front: array[None]."
+        elif array.ndim == len(value.shape) + 1 and array.ndim > 2 and array.shape[2:] == value.shape[1:]:
+            hint = f"give windows of {value.shape[0]} steps, or convert with another --steps if the model leaves it open."
+        raise InputError(f"{what} must have the shape [{shape}]. Found: {list(array.shape)}.", hint=hint)
+    if array.shape[0] == 0:
+        raise InputError(f"{what} must hold at least one sample. Found: none.", hint="give a hundred or so.")
+    _check_finite(array, what)
+    if value.dtype == "float32":
+        real = array.astype(np.float32)
+        _check_finite(real, what)  # a float64 beyond the range of float32
+        return real
+    if (array != np.round(array)).any() if array.dtype.kind == "f" else False:
+        raise InputError(f"{what} must hold whole numbers. Found: fractions.", hint="give the ids of an embedding.")
+    if value.dtype == "bool":
+        return array.astype(np.bool_)
+    limit = rows if rows is not None else 1 << 31
+    if array.min() < (0 if rows is not None else -(1 << 31)) or array.max() >= limit:
+        span = f"from 0 to {limit - 1}" if rows is not None else "of 32 bits"
+        raise InputError(
+            f"{what} must hold ids {span}. Found: {array.min():g} to {array.max():g}.",
+            hint="ids count from 0, below the Embedding's input_dim.",
+        )
+    return array.astype(np.int32)
+
+
+def _checked_targets(array: Array, where: str) -> Array:
+    what = f"{where}: the targets '{TARGETS}'"
+    if array.dtype.kind not in "fiub" or array.ndim == 0:
+        hint = "give class numbers or real numbers, [samples] or [samples, ...]."
+        raise InputError(f"{what} must be an array of numbers. Found: the type {array.dtype}.", hint=hint)
+    _check_finite(array, what)
+    return array
+
+
+def _check_finite(array: Array, what: str) -> None:
+    with np.errstate(invalid="ignore"):
+        bad = ~np.isfinite(array)
+    if bad.any():
+        first = tuple(int(k) for k in np.argwhere(bad)[0])
+        value = "NaN" if np.isnan(array[first]) else "an infinite number"
+        raise InputError(
+            f"{what} must hold finite numbers. Found: {value} at {list(first)}, {int(bad.sum())} such in all.",
+            hint="remove or fill these samples.",
+        )

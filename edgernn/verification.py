@@ -1,0 +1,275 @@
+"""The verb `verify`: run an artifact on samples and compare its outputs with those of the Keras model."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgernn.conversion import one_of
+from edgernn.converters.keras.reader import ReadModel, read_keras
+from edgernn.converters.keras.source import read_source
+from edgernn.converters.tflite.counting import guessed_scheme
+from edgernn.converters.tflite.reader import TfliteFile, read_tflite
+from edgernn.devices.host.probe import probe
+from edgernn.devices.host.session import RUNTIMES, Array, Session, TensorInfo, open_session, tensor_info, tensor_infos
+from edgernn.errors import InputError
+from edgernn.graph import Value
+from edgernn.metrics import Errors, Metric, Saturation, beyond, errors, task_metric
+from edgernn.oracle import ORACLES, expected_outputs
+from edgernn.samples import Samples, Source, load_samples
+
+# On the relative error: what each scheme's arithmetic costs at most on ordinary models.
+TOLERANCES: Mapping[str, float] = {"float32": 1e-4, "float16": 5e-3, "dynamic": 3e-2, "int16x8": 3e-2, "int8": 5e-2}
+
+OnProgress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class VerifyResult:
+    """How an artifact compares with its Keras model.
+
+    Attributes:
+        runtime: that ran the artifact.
+        runtime_package: that brings it, with its version.
+        oracle: who computed the outputs to compare with: ``keras``, or ``reference``, edgernn's own.
+        scheme: of quantization; guessed from the types in a file that does not say it.
+        samples: how many were run.
+        tolerance: on the relative error.
+        max_error: the largest absolute difference in any output.
+        mean_error: the mean absolute difference over all numbers of all outputs.
+        relative_error: that of the worst output.
+        outputs: the errors of each.
+        metric: of the task, where the samples have targets.
+        saturation: per input and output that is an integer inside the artifact.
+        passed: whether the relative error is within the tolerance.
+        notes: what a user might not expect.
+    """
+
+    runtime: str
+    runtime_package: str
+    oracle: str
+    scheme: str
+    samples: int
+    tolerance: float
+    max_error: float
+    mean_error: float
+    relative_error: float
+    outputs: tuple[Errors, ...]
+    metric: Metric | None
+    saturation: tuple[Saturation, ...]
+    passed: bool
+    notes: tuple[str, ...]
+
+
+def verify(
+    model: Any,
+    artifact: str | os.PathLike[str] | bytes,
+    data: Source,
+    *,
+    runtime: str = "litert",
+    tolerance: float | None = None,
+    oracle: str | None = None,
+    on_progress: OnProgress | None = None,
+) -> VerifyResult:
+    """Run every sample through an artifact and through its Keras model, each from a fresh state.
+
+    Args:
+        model: a `.keras` or `.h5` file, or a Keras model.
+        artifact: a `.tflite` file, ours or not, or its content.
+        data: samples: an `.npz` or `.npy` file, arrays by input name, or the only input's array; targets under `y`.
+        runtime: litert, or micro for TFLite-Micro.
+        tolerance: on the relative error; by default that of the artifact's scheme.
+        oracle: keras, or reference for edgernn's own float arithmetic; by default Keras if it is installed.
+        on_progress: is told what is being done, how many samples are done, and of how many.
+
+    Raises:
+        InputError: bad model, artifact or samples, or they do not belong together.
+        EnvironmentProblem: the runtime is not installed, or Keras is asked for and is not.
+    """
+    one_of("runtime", runtime, RUNTIMES)
+    wanted = None if oracle is None else one_of("oracle", oracle, ORACLES)
+    if tolerance is not None and not (math.isfinite(tolerance) and tolerance >= 0):
+        raise InputError(f"tolerance: must be a number of at least 0. Found: {tolerance}.", hint="0.05 is 5 %.")
+    report = on_progress or _ignore
+    report("reading", 0, 0)
+    file = read_tflite(artifact)
+    read = _read(model, file)
+    samples = load_samples(data, read.graph, "data")
+    pairs = _Pairs.match(read, file)
+    probe(file, runtime)
+    session = open_session(file, runtime)
+    outputs = _run(session, pairs, samples, lambda done, of: report(f"running on {runtime}", done, of))
+    report("starting Keras", 0, 0)
+    expected = expected_outputs(
+        model, read, samples.inputs, wanted, lambda done, of: report("running the Keras model", done, of)
+    )
+    compared = [
+        errors(value.name, ours, theirs)
+        for value, ours, theirs in zip(read.graph.outputs, outputs, expected.outputs, strict=True)
+    ]
+    scheme = str(file.own.get("scheme", "")) if file.own.get("scheme") in TOLERANCES else guessed_scheme(file)
+    limit = TOLERANCES[scheme] if tolerance is None else tolerance
+    relative = max(result.relative_error for result in compared)
+    numbers = [output.size for output in outputs]
+    return VerifyResult(
+        runtime=runtime,
+        runtime_package=session.description,
+        oracle=expected.oracle,
+        scheme=scheme,
+        samples=samples.count,
+        tolerance=limit,
+        max_error=max(result.max_error for result in compared),
+        mean_error=float(np.average([result.mean_error for result in compared], weights=numbers)),
+        relative_error=relative,
+        outputs=tuple(compared),
+        metric=task_metric(samples.targets, expected.outputs[0], outputs[0]) if samples.targets is not None else None,
+        saturation=(*_input_saturation(file, pairs, samples), *_output_saturation(file, pairs, outputs, expected.outputs)),
+        passed=bool(relative <= limit),
+        notes=_notes(file, read, expected.note),
+    )
+
+
+def _ignore(stage: str, done: int, of: int) -> None:
+    """Nobody wants to know."""
+
+
+def _read(model: Any, file: TfliteFile) -> ReadModel:
+    """The Keras model, with the artifact's number of steps where it leaves it open."""
+    source, digest = read_source(model)
+    steps = None
+    for value in source.inputs:
+        if value.shape and value.shape[0] is None:
+            fitting = [info.shape[1] for info in tensor_infos(file) if len(info.shape) == len(value.shape) + 1]
+            steps = steps or (fitting[0] if fitting else None)
+    return read_keras(source, digest, steps=steps)
+
+
+def _notes(file: TfliteFile, read: ReadModel, oracle_note: str) -> tuple[str, ...]:
+    notes = [oracle_note] if oracle_note else []
+    source = file.own.get("source")
+    if isinstance(source, str) and source and not read.source_hash.startswith(source):
+        notes.append("the artifact says that it was made from another model than this one.")
+    return tuple(notes)
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Which tensor of the artifact stands for which value of the model.
+
+    Attributes:
+        inputs: model input per artifact input, by name.
+        masks: per artifact input that is a mask: the model input it is taken from, and the value that is masked.
+        outputs: artifact output per model output, in the model's order.
+    """
+
+    inputs: Mapping[str, str]
+    masks: Mapping[str, tuple[str, float]]
+    outputs: tuple[str, ...]
+
+    @classmethod
+    def match(cls, read: ReadModel, file: TfliteFile) -> _Pairs:
+        """By name, then by order.
+
+        Raises:
+            InputError: the artifact has other inputs or outputs than the model.
+        """
+        masks = _masks(file)
+        infos = [info for info in tensor_infos(file) if info.name not in masks]
+        inputs = _matched(read.graph.inputs, infos, "inputs")
+        outputs = _matched(read.graph.outputs, tensor_infos(file, outputs=True), "outputs")
+        by_value = {value: name for name, value in outputs.items()}
+        return cls(inputs, masks, tuple(by_value[name] for name in read.outputs))
+
+
+def _masks(file: TfliteFile) -> dict[str, tuple[str, float]]:
+    """The masks that an artifact wants from its caller, as its metadata says."""
+    entries = file.own.get("masks", ())
+    try:
+        return {str(entry["name"]): (str(entry["source"]), float(entry["differs_from"])) for entry in entries}
+    except (TypeError, KeyError, ValueError):
+        return {}
+
+
+def _matched(values: Sequence[Value], infos: Sequence[TensorInfo], what: str) -> dict[str, str]:
+    """The model's value for each tensor of the artifact, both by name."""
+    names = {info.name for info in infos}
+    found = {value.name: value.name for value in values if value.name in names}
+    left = [value for value in values if value.name not in found]
+    rest = [info for info in infos if info.name not in found]
+    if len(left) == len(rest):
+        by_shape = [[value for value in left if (1, *value.shape) == info.shape] for info in rest]
+        unique = all(len(fitting) == 1 for fitting in by_shape) and len({id(fit[0]) for fit in by_shape}) == len(left)
+        order = [fitting[0] for fitting in by_shape] if unique else left
+        found.update({info.name: value.name for info, value in zip(rest, order, strict=True)})
+    shapes = {value.name: (1, *value.shape) for value in values}
+    if len(found) != len(infos) or any(shapes[found[info.name]] != info.shape for info in infos):
+        ours = ", ".join(f"'{info.name}' {list(info.shape)}" for info in infos)
+        theirs = ", ".join(f"'{name}' {list(shape)}" for name, shape in shapes.items())
+        raise InputError(
+            f"artifact: must have the model's {what}: {theirs}. Found: {ours or 'none'}.",
+            hint="give the model that the artifact was made from.",
+        )
+    return found
+
+
+def _run(
+    session: Session, pairs: _Pairs, samples: Samples, on_count: Callable[[int, int], None]
+) -> tuple[Array, ...]:
+    """The artifact's outputs `[samples, *shape]` in the model's order, as real numbers."""
+    fed = {}
+    for info in session.inputs:
+        if info.name in pairs.masks:
+            source, value = pairs.masks[info.name]
+            fed[info.name] = (samples.inputs[source] != np.float32(value)).any(-1)
+        else:
+            fed[info.name] = info.quantize(samples.inputs[pairs.inputs[info.name]])
+    infos = {info.name: info for info in session.outputs}
+    rows: list[list[Array]] = []
+    for k in range(samples.count):
+        session.reset()
+        outputs = session.run({name: array[k : k + 1] for name, array in fed.items()})
+        rows.append([infos[name].dequantize(outputs[name]) for name in pairs.outputs])
+        on_count(k + 1, samples.count)
+    return tuple(np.concatenate(column) for column in zip(*rows, strict=True))
+
+
+def _inner(file: TfliteFile, index: int, name: str, *, output: bool) -> TensorInfo:
+    """An input or output, or, where it is float at the edge only, the integer tensor behind it."""
+    here, there = (1, 0) if output else (0, 1)
+    for operator in file.main.operators:
+        ends = operator.inputs, operator.outputs
+        if operator.name == ("DEQUANTIZE" if output else "QUANTIZE") and ends[here][:1] == (index,):
+            return tensor_info(name, file.main.tensors[ends[there][0]])
+    return tensor_info(name, file.main.tensors[index])
+
+
+def _input_saturation(file: TfliteFile, pairs: _Pairs, samples: Samples) -> list[Saturation]:
+    found = []
+    for index, info in zip(file.main.inputs, tensor_infos(file), strict=True):
+        inner = _inner(file, index, info.name, output=False)
+        if inner.scale and info.name in pairs.inputs:
+            low, high = inner.limits
+            values = samples.inputs[pairs.inputs[info.name]]
+            found.append(Saturation(info.name, low, high, beyond(values, low, high, 0.5 * inner.scale)))
+    return found
+
+
+def _output_saturation(
+    file: TfliteFile, pairs: _Pairs, outputs: Sequence[Array], expected: Sequence[Array]
+) -> list[Saturation]:
+    found = []
+    for index, info in zip(file.main.outputs, tensor_infos(file, outputs=True), strict=True):
+        inner = _inner(file, index, info.name, output=True)
+        if inner.scale:
+            k = pairs.outputs.index(info.name)
+            low, high = inner.limits
+            at_end = (outputs[k] <= low + 0.5 * inner.scale) | (outputs[k] >= high - 0.5 * inner.scale)
+            # One unit of grace: a softmax's integers end at 255/256, and nobody misses the last one.
+            lost = np.where(at_end, expected[k], 0.5 * (low + high))
+            found.append(Saturation(info.name, low, high, beyond(lost, low, high, inner.scale)))
+    return found

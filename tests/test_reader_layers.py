@@ -51,6 +51,7 @@ NORMALIZATIONS: dict[str, Make] = {
     "LayerNormalization scale": lambda k: k.LayerNormalization(center=False),
     "LayerNormalization axis": lambda k: k.LayerNormalization(axis=1),
     "LayerNormalization axes": lambda k: k.LayerNormalization(axis=[1, 2]),
+    "LayerNormalization rms": lambda k: k.LayerNormalization(rms_scaling=True),
     "Normalization": lambda k: k.Normalization(mean=3.0, variance=2.0),
     "Normalization features": lambda k: k.Normalization(mean=list(range(5)), variance=[1, 2, 3, 4, 0]),
     "Normalization steps": lambda k: k.Normalization(axis=(1, 2), mean=[1.0] * 5, variance=[1, 2, 3, 4, 5]),
@@ -105,6 +106,7 @@ ACTIVATION_LAYERS: dict[str, Make] = {
 ROWS = {**SHAPES, **NORMALIZATIONS, **CONVOLUTIONS, **ACTIVATION_LAYERS}
 
 
+@pytest.mark.filterwarnings("ignore:You passed `rms_scaling=True`")
 @pytest.mark.parametrize("row", ROWS)
 def test_layer(row: str) -> None:
     check(on_sequence(ROWS[row]))

@@ -144,7 +144,9 @@ def test_which_layers_hand_a_mask_on() -> None:
 
     x = keras.Input((5, 3))
     y = keras.layers.Masking()(x)
-    outputs = [keras.layers.GRU(2, name=f"behind_{k}")(make(keras.layers)(y)) for k, make in enumerate(BETWEEN.values())]
+    outputs = [
+        keras.layers.GRU(2, name=f"behind_{k}")(make(keras.layers)(y)) for k, make in enumerate(BETWEEN.values())
+    ]
     read = check(functional(x, outputs), [masked()])
     assert sum("drops the mask" in note for note in read.notes) == 6
 
@@ -211,7 +213,9 @@ def test_masks_go_into_and_out_of_nested_models() -> None:
     inside = keras.Input((5, 3))
     block = keras.Model(inside, keras.layers.LSTM(3, return_sequences=True)(keras.layers.Dense(3)(inside)))
     head = keras.Sequential([keras.layers.Masking(), keras.layers.Dense(3)])
-    check(functional(x, [keras.layers.GRU(2)(block(keras.layers.Masking()(x))), keras.layers.GRU(2)(head(x))]), [masked()])
+    check(
+        functional(x, [keras.layers.GRU(2)(block(keras.layers.Masking()(x))), keras.layers.GRU(2)(head(x))]), [masked()]
+    )
 
 
 def test_masks_of_sequences_of_sequences() -> None:

@@ -162,6 +162,4 @@ def test_stateful_starts_from_zero_and_says_so() -> None:
     x = keras.Input(batch_shape=(3, 5, 3))
     model = functional(x, keras.layers.LSTM(4, stateful=True, name="remembering")(x))
     read = check(model)
-    assert read.notes == (
-        "layer 'remembering': is stateful; the converted model starts every call from zero states.",
-    )
+    assert read.notes == ("layer 'remembering': is stateful; the converted model starts every call from zero states.",)

@@ -10,8 +10,6 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
 from edgernn.converters.keras.layers import READERS
 from edgernn.converters.keras.layers.activations import ACTIVATIONS, softmax_axis
 from edgernn.converters.keras.layers.convolution import padding, window
@@ -111,13 +109,6 @@ def activation_is_listed(layer: KerasLayer) -> str | None:
     return ", ".join(unknown) or None
 
 
-@about_layer(hint="the training has diverged; lower the learning rate or clip the gradients, and train again.")
-def weights_are_finite(layer: KerasLayer) -> str | None:
-    """Every weight must be a finite number."""
-    bad = {role: int(np.sum(~np.isfinite(array))) for role, array in layer.weights.items()}
-    return ", ".join(f"{count} NaN or infinite in '{role}'" for role, count in bad.items() if count) or None
-
-
 @about_layer(
     "Conv1D",
     "DepthwiseConv1D",
@@ -185,7 +176,9 @@ def ids_are_an_input(use: Use) -> str | None:
     return f"computed values of type {use.x.dtype}"
 
 
-@about_use("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "GlobalAveragePooling1D", hint="give a mask of shape (steps,).")
+@about_use(
+    "LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "GlobalAveragePooling1D", hint="give a mask of shape (steps,)."
+)
 def mask_is_per_step(use: Use) -> str | None:
     """A mask must have one element per time step."""
     mask = effective_mask(use)

@@ -38,6 +38,7 @@ class Findings:
 
     Attributes:
         broken: one `(message, hint)` pair per broken rule, in the model's order.
+        unreadable: the paths of the layers that break a rule by themselves, whatever they are called on.
         notes: what a user might not expect, one sentence each.
         shapes: the shape of each layer's first output, by the layer's path, in the order of their first use.
         products: matrix products that no Affine or Conv stands for, as (path, multiply-accumulates, per time step).
@@ -45,6 +46,7 @@ class Findings:
     """
 
     broken: list[tuple[str, str]] = field(default_factory=list)
+    unreadable: set[str] = field(default_factory=set)
     notes: dict[str, None] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     products: list[tuple[str, int, int]] = field(default_factory=list)
@@ -152,4 +154,3 @@ def pair(value: object, default: int) -> tuple[int, int]:
         return before, after
     size = whole(value, default)
     return size, size
-

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeGuard
 
+from edgernn.converters.keras import known as known_classes
 from edgernn.converters.keras.layers import READERS
 from edgernn.converters.keras.rules import RULES, Rule, closest_class
 from edgernn.converters.keras.source_model import KerasLayer, KerasModel, TensorRef
@@ -17,13 +18,18 @@ from edgernn.graph import operators as ops
 def check_layers(model: KerasModel, findings: Findings, prefix: str = "") -> None:
     """Check every rule that needs no shapes, and that every class is known, nested models included."""
     for layer in model.layers:
+        if layer.model is not None:
+            check_layers(layer.model, findings, f"{prefix}{layer.name}/")
+            continue
+        before = len(findings.broken)
         _check_layer(layer, findings, prefix + layer.name)
+        if len(findings.broken) > before:
+            findings.unreadable.add(prefix + layer.name)
 
 
 def _check_layer(layer: KerasLayer, findings: Findings, path: str) -> None:
-    if layer.model is not None:
-        check_layers(layer.model, findings, path + "/")
-    elif layer.class_name not in READERS and not layer.class_name.endswith(("Cell", "StackedRNNCells")):
+    known = layer.class_name in READERS or layer.class_name in known_classes.CELLS or layer.children
+    if not known and layer.model is None:
         message = f"layer '{path}': class must be a supported one. Found: {layer.class_name}."
         findings.broken.append((message, f"the closest supported class is {closest_class(layer.class_name)}."))
     for rule in RULES:
@@ -31,6 +37,9 @@ def _check_layer(layer: KerasLayer, findings: Findings, path: str) -> None:
             _record(rule, rule.check(layer), path, findings)
     for child in layer.children.values():
         _check_layer(child, findings, f"{path}/{child.name}")
+    if layer.model is not None:  # inside a TimeDistributed
+        for child in layer.model.layers:
+            _check_layer(child, findings, f"{path}/{child.name}")
 
 
 def read_calls(
@@ -64,14 +73,16 @@ def read_calls(
             given: list[Value | None] = [_as_mask(b, mask) for mask in masks]
             if "mask" in call.keywords and not masks:  # the input's own mask, given explicitly
                 given = [tensor.mask for tensor in arguments]
+            inputs_of_layer = tuple(arguments)
             if layer.model is not None and given:
-                arguments = [replace(tensor, mask=mask) for tensor, mask in zip(arguments, given, strict=True)]
+                pairs = zip(arguments, given, strict=True)
+                inputs_of_layer = tuple(replace(tensor, mask=mask) for tensor, mask in pairs)
             outputs = read_use(
                 Use(
                     b,
                     layer,
                     b.layer,
-                    tuple(arguments),
+                    inputs_of_layer,
                     read_use,
                     findings,
                     initial_state=tuple(state.value for state in states),
@@ -94,7 +105,7 @@ def read_use(use: Use) -> tuple[Tensor, ...]:
     for rule in RULES:
         if rule.check_use is not None and rule.concerns(layer.class_name):
             _record(rule, rule.check_use(use), use.path, findings)
-    if len(findings.broken) > before or layer.class_name not in READERS:
+    if len(findings.broken) > before or use.path in findings.unreadable:
         return ()
     result = READERS[layer.class_name](use)
     if result:

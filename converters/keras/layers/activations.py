@@ -53,12 +53,12 @@ def activate(use: Use, x: Value) -> Value:
 
 
 def activation(use: Use) -> tuple[Tensor, ...]:
-    """Activation."""
+    """The named function."""
     return use.keep(activate(use, use.x))
 
 
 def relu(use: Use) -> tuple[Tensor, ...]:
-    """ReLU: min(x, max_value) where x > 0, negative_slope x elsewhere."""
+    """The input where it is positive, up to max_value; elsewhere negative_slope times the input."""
     slope, top = use.config.get("negative_slope") or 0.0, use.config.get("max_value")
     if slope:
         y = use.b.apply(ops.Unary("leaky_relu", slope), use.x)
@@ -70,17 +70,17 @@ def relu(use: Use) -> tuple[Tensor, ...]:
 
 
 def leaky_relu(use: Use) -> tuple[Tensor, ...]:
-    """LeakyReLU."""
+    """The input where it is positive, elsewhere negative_slope times the input."""
     return use.keep(use.b.apply(ops.Unary("leaky_relu", use.config.get("negative_slope", 0.3)), use.x))
 
 
 def elu(use: Use) -> tuple[Tensor, ...]:
-    """ELU."""
+    """The input where it is positive, elsewhere alpha (exp(x) - 1)."""
     return use.keep(use.b.apply(ops.Unary("elu", use.config.get("alpha", 1.0)), use.x))
 
 
 def prelu(use: Use) -> tuple[Tensor, ...]:
-    """PReLU: max(x, 0) + alpha min(x, 0) with a learned alpha."""
+    """The input where it is positive, elsewhere a learned alpha times the input."""
     zero = use.constant("zero", np.zeros(1, "f4"))
     below = use.b.apply(ops.Binary("minimum"), use.x, zero)
     slope = use.b.multiply(below, use.constant("alpha", use.layer.weights["alpha"]))
@@ -88,10 +88,10 @@ def prelu(use: Use) -> tuple[Tensor, ...]:
 
 
 def softmax(use: Use) -> tuple[Tensor, ...]:
-    """Softmax along any one axis."""
+    """The softmax along one axis."""
     rank = len(use.x.shape)
     axis = softmax_axis(use)
-    order = tuple(k for k in range(rank) if k != axis) + (axis,)
+    order = (*(k for k in range(rank) if k != axis), axis)
     if order == tuple(range(rank)):
         return use.keep(_softmax(use.b, use.x))
     last = use.b.apply(ops.Transpose(order), use.x)

@@ -32,7 +32,7 @@ def padding(use: Use) -> tuple[int, int]:
 
 
 def conv(use: Use) -> tuple[Tensor, ...]:
-    """Conv1D; Keras's kernel is `[size, in, out]`."""
+    """A convolution over time with padding valid, same or causal, stride and dilation."""
     _, stride, dilation = window(use)
     kernel = use.constant("kernel", np.transpose(use.layer.weights["kernel"], (2, 0, 1)))
     bias = _bias(use)
@@ -41,13 +41,13 @@ def conv(use: Use) -> tuple[Tensor, ...]:
 
 
 def depthwise_conv(use: Use) -> tuple[Tensor, ...]:
-    """DepthwiseConv1D."""
+    """A convolution over time of each channel by itself."""
     bias = _bias(use)
     return use.drop(activate(use, _depthwise(use, bias)))
 
 
 def separable_conv(use: Use) -> tuple[Tensor, ...]:
-    """SeparableConv1D: each channel by itself, then a matrix product over the channels."""
+    """A convolution over time of each channel by itself, then a matrix product over the channels."""
     kernel = use.constant("pointwise_kernel", use.layer.weights["pointwise_kernel"][0].T)
     bias = _bias(use)
     y = use.b.affine((_depthwise(use, []), kernel), bias=bias[0] if bias else None)
@@ -55,24 +55,24 @@ def separable_conv(use: Use) -> tuple[Tensor, ...]:
 
 
 def max_pooling(use: Use) -> tuple[Tensor, ...]:
-    """MaxPooling1D."""
+    """The maximum of each window."""
     size, stride, _ = window(use)
     return use.drop(use.b.apply(ops.Pool("max", size, stride, use.config.get("padding") == "same"), use.x))
 
 
 def average_pooling(use: Use) -> tuple[Tensor, ...]:
-    """AveragePooling1D."""
+    """The mean of each window; padding takes no part."""
     size, stride, _ = window(use)
     return use.drop(use.b.apply(ops.Pool("mean", size, stride, use.config.get("padding") == "same"), use.x))
 
 
 def global_max_pooling(use: Use) -> tuple[Tensor, ...]:
-    """GlobalMaxPooling1D; Keras lets masked steps take part."""
+    """The maximum over all steps, masked ones included, as in Keras."""
     return use.drop(use.b.apply(ops.Reduce("max", 0, bool(use.config.get("keepdims"))), use.x))
 
 
 def global_average_pooling(use: Use) -> tuple[Tensor, ...]:
-    """GlobalAveragePooling1D; masked steps take no part."""
+    """The mean over all steps that are not masked."""
     keepdims = bool(use.config.get("keepdims"))
     if use.mask is None:
         return (Tensor(use.b.apply(ops.Reduce("mean", 0, keepdims), use.x)),)

@@ -8,7 +8,7 @@ from edgernn.graph import operators as ops
 
 
 def dense(use: Use) -> tuple[Tensor, ...]:
-    """Dense: activation(W x + b) on the last axis."""
+    """A matrix product W x + b on the last axis, and an activation."""
     bias = use.weight("bias")
     kernel = use.constant("kernel", use.layer.weights["kernel"].T)
     product = use.b.affine((use.x, kernel), bias=None if bias is None else use.constant("bias", bias))
@@ -16,7 +16,7 @@ def dense(use: Use) -> tuple[Tensor, ...]:
 
 
 def embedding(use: Use) -> tuple[Tensor, ...]:
-    """Embedding: a table's rows; with `mask_zero`, id 0 is masked out."""
+    """Rows of a table; with `mask_zero`, id 0 is masked out."""
     ids = use.x
     if ids.dtype == "float32" and (source := use.integer_input()) is not None:
         use.findings.integer_inputs.add(source.name)
@@ -26,5 +26,5 @@ def embedding(use: Use) -> tuple[Tensor, ...]:
 
 
 def identity(use: Use) -> tuple[Tensor, ...]:
-    """What only training feels: dropout, noise, penalties."""
+    """Nothing: only training feels them."""
     return use.keep(use.x)

@@ -12,7 +12,7 @@ from edgernn.graph import operators as ops
 
 
 def masking(use: Use) -> tuple[Tensor, ...]:
-    """Masking: a time step whose every feature is `mask_value` is masked out, and zero."""
+    """A time step whose every feature is `mask_value` is masked out, and zero."""
     value = float(use.config.get("mask_value", 0.0))
     mask = use.b.apply(ops.Differs(value, rows=True), use.x, name="mask")
     y = use.x

@@ -15,17 +15,17 @@ from edgernn.graph.operators import BinaryFunction
 
 
 def add(use: Use) -> tuple[Tensor, ...]:
-    """Add."""
+    """The sum of the inputs."""
     return _merged(use, _chain(use, "add"))
 
 
 def subtract(use: Use) -> tuple[Tensor, ...]:
-    """Subtract."""
+    """The first input minus the second."""
     return _merged(use, _chain(use, "sub"))
 
 
 def multiply(use: Use) -> tuple[Tensor, ...]:
-    """Multiply. A masked step of one input counts as 1; if it is masked in all of them, the product is 0."""
+    """The product of the inputs; a step that is masked in one of them counts as 1 there, and in all of them as 0."""
     masks = [tensor.mask for tensor in use.inputs if tensor.mask is not None]
     alike = len({tensor.mask for tensor in use.inputs}) == 1
     if not alike:
@@ -41,12 +41,12 @@ def multiply(use: Use) -> tuple[Tensor, ...]:
 
 
 def maximum(use: Use) -> tuple[Tensor, ...]:
-    """Maximum."""
+    """The larger of the inputs, where they are not masked."""
     return _extreme(use, "maximum")
 
 
 def minimum(use: Use) -> tuple[Tensor, ...]:
-    """Minimum."""
+    """The smaller of the inputs, where they are not masked."""
     return _extreme(use, "minimum")
 
 
@@ -68,28 +68,26 @@ def _where(use: Use, mask: Value | None, x: Value, otherwise: Value) -> Value:
 
 
 def average(use: Use) -> tuple[Tensor, ...]:
-    """Average."""
+    """The mean of the inputs."""
     share = use.constant("share", np.full(1, 1 / len(use.inputs), "f4"))
     return _merged(use, use.b.multiply(_chain(use, "add"), share))
 
 
 def concatenate(use: Use) -> tuple[Tensor, ...]:
-    """Concatenate along any axis but the batch."""
+    """The inputs one after the other along any axis but the batch."""
     rank = len(use.x.shape)
     axis = whole(use.config.get("axis"), -1) % (rank + 1) - 1
     y = use.b.apply(ops.Concat(axis), *(tensor.value for tensor in use.inputs))
     if all(tensor.mask is None for tensor in use.inputs):
         return (Tensor(y),)
-    masks = [
-        everywhere(use.b, tensor.shape[:-1]) if tensor.mask is None else tensor.mask for tensor in use.inputs
-    ]
+    masks = [everywhere(use.b, tensor.shape[:-1]) if tensor.mask is None else tensor.mask for tensor in use.inputs]
     if axis < rank - 1:
         return (Tensor(y, use.b.apply(ops.Concat(axis), *masks, name="mask")),)
     return (Tensor(y, next((mask for mask in masks if mask.data is not None), None) or either(use.b, masks)),)
 
 
 def dot(use: Use) -> tuple[Tensor, ...]:
-    """Dot: the sum of products along one axis of each input, for every pair of their other positions."""
+    """The sum of products along one axis of each input, for every pair of their other positions."""
     values = [tensor.value for tensor in use.inputs]
     axes = use.config["axes"]
     pair = [axes, axes] if isinstance(axes, int) else list(axes)
@@ -123,7 +121,7 @@ def _merged(use: Use, y: Value) -> tuple[Tensor, ...]:
 
 
 def _unit_length(use: Use, x: Value, axis: int) -> Value:
-    """x / max(length, epsilon), by way of 1 / length as Keras has it."""
+    """The vectors along `axis`, each divided by its length."""
     length_2 = use.b.apply(ops.Reduce("sum", axis, keepdims=True), use.b.multiply(x, x, "squared"))
     # Keras bounds 1 / length by 1e7; bounding length^2 keeps the reciprocal finite.
     bounded = use.b.apply(ops.Binary("maximum"), length_2, use.constant("epsilon", np.full(1, 1e-14, "f4")))

@@ -13,7 +13,8 @@ _EPSILON = 1e-7  # keras.config.epsilon()
 
 
 def batch_normalization(use: Use) -> tuple[Tensor, ...]:
-    """BatchNormalization at inference: gamma (x - mean) / sqrt(variance + epsilon) + beta, as one product and one sum."""
+    """One product and one sum, which are folded into a matrix product before them."""
+    # gamma (x - mean) / sqrt(variance + epsilon) + beta, with the moving mean and variance
     weights = {role: array.astype("f8") for role, array in use.layer.weights.items()}
     gain = weights.get("gamma", 1.0) / np.sqrt(weights["moving_variance"] + use.config.get("epsilon", 1e-3))
     shift = weights.get("beta", 0.0) - weights["moving_mean"] * gain
@@ -23,7 +24,7 @@ def batch_normalization(use: Use) -> tuple[Tensor, ...]:
 
 
 def layer_normalization(use: Use) -> tuple[Tensor, ...]:
-    """LayerNormalization (Ba et al., 2016); `rms_scaling` of old Keras files divides only."""
+    """Mean 0 and variance 1 along the axes, then gamma and beta (Ba et al., 2016); `rms_scaling` keeps the mean."""
     axis = use.config.get("axis", -1)
     axes = [axis] if isinstance(axis, int) else list(axis)
     centered = use.b.subtract(use.x, _mean(use, use.x, axes), "centered")
@@ -40,7 +41,7 @@ def layer_normalization(use: Use) -> tuple[Tensor, ...]:
 
 
 def normalization(use: Use) -> tuple[Tensor, ...]:
-    """Normalization: (x - mean) / deviation, or with `invert` deviation x + mean."""
+    """The input minus its mean, divided by its deviation; with `invert` the way back."""
     axis = use.config.get("axis", -1)
     axes = [axis] if isinstance(axis, int) else list(axis or ())
 
@@ -55,7 +56,7 @@ def normalization(use: Use) -> tuple[Tensor, ...]:
 
 
 def rescaling(use: Use) -> tuple[Tensor, ...]:
-    """Rescaling: scale x + offset."""
+    """The input times `scale`, plus `offset`."""
     y = use.b.multiply(use.x, use.constant("scale", np.atleast_1d(np.asarray(use.config["scale"], "f8"))))
     offset = np.atleast_1d(np.asarray(use.config.get("offset", 0.0), "f8"))
     return use.keep(use.b.add(y, use.constant("offset", offset)) if offset.any() else y)
@@ -65,7 +66,7 @@ def _along(use: Use, array: Array, axes: list[int]) -> Array:
     """`array`, whose axes are the input's `axes` (Keras's, with the batch), in a shape that broadcasts."""
     rank = len(use.x.shape) + 1
     shape = [1] * rank
-    for axis, size in zip(reversed(sorted(axis % rank for axis in axes)), reversed(array.shape), strict=False):
+    for axis, size in zip(sorted((axis % rank for axis in axes), reverse=True), reversed(array.shape), strict=False):
         shape[axis] = size
     return array.reshape(shape[1:])
 

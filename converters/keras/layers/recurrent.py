@@ -15,7 +15,7 @@ from edgernn.graph import operators as ops
 
 
 def recurrent(use: Use) -> tuple[Tensor, ...]:
-    """LSTM, GRU, SimpleRNN, and RNN around a cell or a stack of cells."""
+    """A loop over the time steps, for RNN around a cell or a stack of cells."""
     if use.config.get("stateful"):
         use.note("is stateful; the converted model starts every call from zero states")
     result = _loop(use, use.layer, use.initial_state)
@@ -29,7 +29,7 @@ def recurrent(use: Use) -> tuple[Tensor, ...]:
 
 
 def bidirectional(use: Use) -> tuple[Tensor, ...]:
-    """Bidirectional: two loops over the same sequence, merged, the backward one's outputs in the input's order."""
+    """Two loops over the same sequence, merged, the backward one's outputs in the input's order."""
     forward, backward = use.layer.children["forward"], use.layer.children["backward"]
     if forward.config.get("stateful"):
         use.note("is stateful; the converted model starts every call from zero states")

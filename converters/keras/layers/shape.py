@@ -9,12 +9,12 @@ from edgernn.graph import operators as ops
 
 
 def flatten(use: Use) -> tuple[Tensor, ...]:
-    """Flatten."""
+    """All elements in one row."""
     return use.drop(use.b.apply(ops.Reshape((use.x.size,)), use.x))
 
 
 def reshape(use: Use) -> tuple[Tensor, ...]:
-    """Reshape, with at most one size left open as -1."""
+    """The same elements in another shape, of which one size may be -1."""
     target = use.config["target_shape"]
     known = math.prod(size for size in target if size != -1)
     shape = tuple(use.x.size // known if size == -1 else size for size in target)
@@ -22,29 +22,29 @@ def reshape(use: Use) -> tuple[Tensor, ...]:
 
 
 def permute(use: Use) -> tuple[Tensor, ...]:
-    """Permute; Keras counts the axes from 1."""
+    """The axes in another order."""
     return use.drop(use.b.apply(ops.Transpose(tuple(axis - 1 for axis in use.config["dims"])), use.x))
 
 
 def repeat_vector(use: Use) -> tuple[Tensor, ...]:
-    """RepeatVector: the same vector at every one of n time steps."""
+    """The same vector at each of n time steps."""
     row = use.b.apply(ops.Reshape((1, *use.x.shape)), use.x)
     return use.drop(use.b.apply(ops.Broadcast((use.config["n"], *use.x.shape)), row))
 
 
 def zero_padding(use: Use) -> tuple[Tensor, ...]:
-    """ZeroPadding1D."""
+    """Zeros before and after the time steps."""
     return use.drop(use.b.apply(ops.Pad(*pair(use.config.get("padding"), 1)), use.x))
 
 
 def cropping(use: Use) -> tuple[Tensor, ...]:
-    """Cropping1D."""
+    """Without the first and last time steps."""
     before, after = pair(use.config.get("cropping"), 1)
     return use.drop(use.b.apply(ops.Slice(before, use.steps - after), use.x))
 
 
 def up_sampling(use: Use) -> tuple[Tensor, ...]:
-    """UpSampling1D: each time step `size` times."""
+    """Each time step `size` times."""
     size, (steps, channels) = use.option("size", 2), use.x.shape
     column = use.b.apply(ops.Reshape((steps, 1, channels)), use.x)
     copies = use.b.apply(ops.Broadcast((steps, size, channels)), column)

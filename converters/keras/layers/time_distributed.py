@@ -29,7 +29,7 @@ _LAST_AXIS_BY_OPTION = frozenset({"BatchNormalization", "LayerNormalization", "S
 
 
 def time_distributed(use: Use) -> tuple[Tensor, ...]:
-    """TimeDistributed: at once where the layer inside allows it, else a loop without a state."""
+    """The layer inside, on all time steps at once if it works on the last axis, else in a loop without a state."""
     child = use.layer.children["layer"]
     if works_on_last_axis(child):
         (output,) = use.inside(child, use.b, Tensor(use.x))

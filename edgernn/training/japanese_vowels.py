@@ -15,6 +15,11 @@ UTTERANCES = 30  # of each speaker, in the official training file, speaker after
 HELD_OUT = 3  # of these, the last ones of each speaker, for validation
 PADDING = 0.0
 
+# Standard deviations of the noise on every real step, anew in each epoch; only 27 utterances a speaker are too few to
+# learn from bare. Chosen on the training file alone, ten utterances of each speaker left out at a time: without noise
+# an LSTM of 32 units tells 91 % of them, a GRU 95 %; with it both tell 95 to 96 %.
+NOISE = 0.8
+
 _FOLDER = "aeon/datasets/data/JapaneseVowels"
 _TRAIN = Member(
     f"{_FOLDER}/JapaneseVowels_TRAIN.ts", 487971, "68a430eabd919cc77f40b1f5f3bc0dcafacc1486bca9260785aeb7d262cc78cd"
@@ -42,11 +47,19 @@ def load(files: Mapping[str, bytes]) -> Dataset:
         return padded
 
     x = prepare(series)
+    train = Samples(x[~held_out], speakers[~held_out])
+    real = (train.x != PADDING).any(axis=2, keepdims=True)
+
+    def epoch(random: np.random.Generator) -> Samples:
+        noise = random.normal(0, NOISE, train.x.shape).astype(np.float32)
+        return Samples(np.where(real, train.x + noise, np.float32(PADDING)), train.y)
+
     test_series, test_speakers = _read(files, _TEST)
     return Dataset(
-        train=Samples(x[~held_out], speakers[~held_out]),
+        train=train,
         validation=Samples(x[held_out], speakers[held_out]),
         test=Samples(prepare(test_series), test_speakers),
+        epoch=epoch,
     )
 
 
@@ -73,6 +86,6 @@ RECIPE = Recipe(
         ),
     ),
     load=load,
-    settings=Settings(epochs=60, batch_size=32, learning_rate=1e-2),
+    settings=Settings(epochs=100, batch_size=32, learning_rate=1e-2),
     padding=PADDING,
 )

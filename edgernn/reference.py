@@ -5,6 +5,7 @@ Every array has a leading sample axis here; constants have none.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import assert_never
 
@@ -70,7 +71,7 @@ def _compute(node: Node, x: list[Array], observe: Observer | None) -> list[Array
     match operator:
         case ops.Affine(operands=count, bias=bias):
             products = [operand @ kernel.T for operand, kernel in zip(x[:count], x[count:], strict=False)]
-            total = products[0] if count == 1 else np.sum(products, axis=0)
+            total = functools.reduce(np.add, products)  # broadcasts, should an operand be a constant
             return [total + x[-1] if bias else total]
         case ops.Binary(function=function):
             return [BINARY[function](*(_lead(v, a, rank) for v, a in zip(values, x, strict=True)))]

@@ -41,11 +41,11 @@ def lower_unary(node: Node, operator: ops.Unary, g: Subgraph) -> None:
             raise ValueError(f"function '{operator.function}' has no float kernel")
         code, options = _KERNELS[operator.function]
         attributes: dict[str, Any] = {"alpha": operator.alpha} if operator.function == "leaky_relu" else {}
-        g.emit(code, [g.tensor(x)], [output], x.dtype, options=options, **attributes)
+        g.emit(code, [g.batched(x)], [output], x.dtype, options=options, **attributes)
         return
     shape = (1, *x.shape)
     wide, index = g.scratch(shape, dtype="int32"), g.scratch(shape, dtype="int32")
-    g.emit("CAST", [g.tensor(x)], [wide], "int8", options="CastOptions")
+    g.emit("CAST", [g.batched(x)], [wide], "int8", options="CastOptions")
     g.emit("ADD", [wide, g.integers(128)], [index], "int32", options="AddOptions")
     table = g.constant(_table(node, operator), node.output.quantization)
     g.emit("GATHER", [table, index], [output], "int8", options="GatherOptions", axis=0)

@@ -44,24 +44,24 @@ def lower_node(node: Node, g: Subgraph) -> None:
         case ops.Unary():
             lower_unary(node, operator, g)
         case ops.Softmax():
-            g.emit("SOFTMAX", [g.tensor(x)], outputs, dtype, options="SoftmaxOptions", beta=1.0)
+            g.emit("SOFTMAX", [g.batched(x)], outputs, dtype, options="SoftmaxOptions", beta=1.0)
         case ops.Reduce(function=function, axis=axis, keepdims=keepdims):
-            inputs = [g.tensor(x), g.integers([axis_of(axis)])]
+            inputs = [g.batched(x), g.integers([axis_of(axis)])]
             g.emit(_REDUCE[function], inputs, outputs, dtype, options="ReducerOptions", keepDims=keepdims)
         case ops.Reshape(shape=shape):
-            reshape(g, g.tensor(x), outputs[0], (1, *shape))
+            reshape(g, g.batched(x), outputs[0], (1, *shape))
         case ops.Transpose(permutation=permutation):
             order = g.integers([0, *(k + 1 for k in permutation)])
-            g.emit("TRANSPOSE", [g.tensor(x), order], outputs, dtype, options="TransposeOptions")
+            g.emit("TRANSPOSE", [g.batched(x), order], outputs, dtype, options="TransposeOptions")
         case ops.Concat(axis=axis):
             inputs = [g.batched(value) for value in node.inputs]
             g.emit("CONCATENATION", inputs, outputs, dtype, options="ConcatenationOptions", axis=axis_of(axis))
         case ops.Split(sizes=sizes, axis=axis):
-            _split(g, g.tensor(x), outputs, sizes, axis_of(axis), dtype)
+            _split(g, g.batched(x), outputs, sizes, axis_of(axis), dtype)
         case ops.Slice(begin=begin, end=end, stride=stride):
             rest = x.shape[1:]
             inputs = [
-                g.tensor(x),
+                g.batched(x),
                 g.integers([0, begin, *[0] * len(rest)]),
                 g.integers([1, end, *rest]),
                 g.integers([1, stride, *[1] * len(rest)]),
@@ -69,13 +69,13 @@ def lower_node(node: Node, g: Subgraph) -> None:
             g.emit("STRIDED_SLICE", inputs, outputs, dtype, options="StridedSliceOptions")
         case ops.Pad(before=before, after=after):
             padding = g.integers([[0, 0], [before, after], *[[0, 0]] * (len(x.shape) - 1)])
-            g.emit("PAD", [g.tensor(x), padding], outputs, dtype, options="PadOptions")
+            g.emit("PAD", [g.batched(x), padding], outputs, dtype, options="PadOptions")
         case ops.Reverse():
-            g.emit("REVERSE_V2", [g.tensor(x), g.integers([1])], outputs, dtype, options="ReverseV2Options")
+            g.emit("REVERSE_V2", [g.batched(x), g.integers([1])], outputs, dtype, options="ReverseV2Options")
         case ops.Broadcast(shape=shape):
-            g.emit("BROADCAST_TO", [g.tensor(x), g.integers([1, *shape])], outputs, dtype, options="BroadcastToOptions")
+            g.emit("BROADCAST_TO", [g.batched(x), g.integers([1, *shape])], outputs, dtype, options="BroadcastToOptions")
         case ops.Gather():
-            inputs = [g.tensor(x), g.tensor(node.inputs[1])]
+            inputs = [g.tensor(x), g.batched(node.inputs[1])]
             g.emit("GATHER", inputs, outputs, dtype, options="GatherOptions", axis=0)
         case ops.Conv() | ops.DepthwiseConv():
             lower_conv(node, operator, g)
@@ -93,16 +93,16 @@ def lower_node(node: Node, g: Subgraph) -> None:
             _fused_lstm(node, g)
         case ops.Unstack():
             count = len(outputs)
-            g.emit("UNPACK", [g.tensor(x)], outputs, dtype, options="UnpackOptions", num=count, axis=1)
+            g.emit("UNPACK", [g.batched(x)], outputs, dtype, options="UnpackOptions", num=count, axis=1)
         case ops.Stack():
             inputs = [g.batched(value) for value in node.inputs]
             g.emit("PACK", inputs, outputs, dtype, options="PackOptions", valuesCount=len(inputs), axis=1)
         case ops.Requantize():
             if node.output.dtype == "float32":
-                g.emit("DEQUANTIZE", [g.tensor(x)], outputs, dtype, options="DequantizeOptions")
+                g.emit("DEQUANTIZE", [g.batched(x)], outputs, dtype, options="DequantizeOptions")
             else:
                 at_least = 2 if node.output.dtype == "int16" else 1
-                g.emit("QUANTIZE", [g.tensor(x)], outputs, dtype, options="QuantizeOptions", at_least=at_least)
+                g.emit("QUANTIZE", [g.batched(x)], outputs, dtype, options="QuantizeOptions", at_least=at_least)
         case Scan():
             raise ValueError("a scan is lowered by its form")
         case _ as unreachable:
@@ -142,7 +142,7 @@ def _affine(node: Node, operator: ops.Affine, g: Subgraph) -> None:
     # A product over a whole sequence runs once: widening its weights costs nothing and spares the inputs' rounding.
     small = x.dtype == "float32" and kernel.dtype == "int8"
     hybrid = small and len(x.shape) == 1
-    inputs = [g.tensor(x), weights(g, kernel, widen=small and not hybrid), bias]
+    inputs = [g.batched(x), weights(g, kernel, widen=small and not hybrid), bias]
     g.emit(
         "FULLY_CONNECTED",
         inputs,
@@ -158,7 +158,7 @@ def _affine(node: Node, operator: ops.Affine, g: Subgraph) -> None:
 def _differs(node: Node, value: float, g: Subgraph, *, rows: bool) -> None:
     """Rows differ if the largest |x - value| of the row is not zero; TFLite-Micro has no REDUCE_ANY."""
     x = node.inputs[0]
-    source = g.tensor(x)
+    source = g.batched(x)
     if rows:
         shape = (1, *x.shape)
         if value:
@@ -186,7 +186,7 @@ def _fused_lstm(node: Node, g: Subgraph) -> None:
     states = [g.variable((1, units)) for _ in range(2)]
     absent = -1
     inputs = [
-        g.tensor(x),
+        g.batched(x),
         *(weights(g, value) for value in (*kernels, *recurrent)),
         *[absent] * 3,
         *(g.tensor(value) for value in biases),

@@ -35,6 +35,7 @@ ROWS: tuple[tuple[Scheme, Target, Form, tuple[str, ...]], ...] = (
     ("float16", PHONE, "while", ("litert",)),
     ("dynamic", PHONE, "while", ("litert",)),
     ("int8", PHONE, "while", ("litert",)),
+    ("int8", PHONE, "unrolled", ("litert",)),
     ("int8", MICRO, "while-variable", ("litert", "micro")),
     ("int16x8", PHONE, "while", ("litert",)),
 )

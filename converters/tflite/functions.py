@@ -25,6 +25,7 @@ _KERNELS = {
     "log": ("LOG", ""),
     "rsqrt": ("RSQRT", ""),
 }
+_HUGE = 1e30
 _INTEGER_KERNELS = ("sigmoid", "tanh", "relu", "relu6", "leaky_relu", "abs")
 
 
@@ -56,4 +57,6 @@ def _table(node: Node, operator: ops.Unary) -> np.ndarray:
     if before is None or after is None or node.inputs[0].dtype != "int8":
         raise ValueError(f"function '{operator.function}' needs int8 on both sides")
     real = before.dequantize(np.arange(-128, 128, dtype="int32"))
-    return after.quantize(UNARY[operator.function](real, operator.alpha).astype("f4"), "int8")
+    with np.errstate(all="ignore"):  # a table also covers what no input is, such as the root of a negative number
+        values = np.nan_to_num(UNARY[operator.function](real, operator.alpha), nan=_HUGE, posinf=_HUGE, neginf=-_HUGE)
+    return after.quantize(values, "int8")

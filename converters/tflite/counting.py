@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgernn.converters.tflite.reader import FileOperator, FileSubgraph, FileTensor, TfliteFile
+from edgernn.converters.tflite.file import FileOperator, FileSubgraph, FileTensor, TfliteFile
 
 # Operators whose constant operands are weights, and which of them; what feeds them through DEQUANTIZE counts too.
 _WEIGHTS = {

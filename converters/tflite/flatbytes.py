@@ -15,7 +15,7 @@ import numpy as np
 _SIZES = {"b": 1, "B": 1, "?": 1, "H": 2, "i": 4, "I": 4, "f": 4, "q": 8, "Q": 8}
 
 
-class Damaged(Exception):
+class DamagedError(Exception):
     """The bytes break the format; the message says where."""
 
 
@@ -34,6 +34,7 @@ class FlatBytes:
     tables: dict[int, Table] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        """Allow every byte of the file to be read a few times."""
         self.budget = 1000 + 16 * len(self.content)
 
     def scalar(self, position: int, kind: str) -> Any:
@@ -44,7 +45,7 @@ class FlatBytes:
     def check(self, position: int, size: int) -> None:
         """Refuse a region that is not inside the file."""
         if position < 0 or size < 0 or position + size > len(self.content):
-            raise Damaged(f"{size} bytes at {position} lie outside of the file's {len(self.content)} bytes")
+            raise DamagedError(f"{size} bytes at {position} lie outside of the file's {len(self.content)} bytes")
 
     def follow(self, position: int) -> int:
         """The position that the unsigned offset at `position` points to."""
@@ -54,7 +55,7 @@ class FlatBytes:
         """Count elements as decoded."""
         self.budget -= elements
         if self.budget < 0:
-            raise Damaged("vectors overlap")
+            raise DamagedError("vectors overlap")
 
     def table(self, position: int) -> Table:
         """The table at `position`."""
@@ -87,13 +88,13 @@ class Table:
         vtable = position - source.scalar(position, "i")
         length, size = source.scalar(vtable, "H"), source.scalar(vtable + 2, "H")
         if length < 4 or length % 2 or size < 4:
-            raise Damaged(f"the table at {position} has a header of {length} and a body of {size} bytes")
+            raise DamagedError(f"the table at {position} has a header of {length} and a body of {size} bytes")
         source.check(vtable, length)
         source.check(position, size)
         source.spend(length // 2)
         offsets = struct.unpack_from(f"<{length // 2 - 2}H", source.content, vtable + 4)
         if max(offsets, default=0) >= size:
-            raise Damaged(f"the table at {position} has a field outside of it")
+            raise DamagedError(f"the table at {position} has a field outside of it")
         return cls(source, position, offsets)
 
     def _field(self, index: int) -> int:

@@ -6,19 +6,13 @@ in its indices, shapes and sizes; whether a kernel likes it is for the runtime t
 
 from __future__ import annotations
 
-import json
 import math
 import os
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
+from edgernn.converters.tflite.file import FileOperator, FileSignature, FileSubgraph, FileTensor, TfliteFile
 from edgernn.converters.tflite.flatbuffer import schema
-from edgernn.converters.tflite.flatbytes import Damaged, FlatBytes, Table
-from edgernn.converters.tflite.writer import METADATA_NAME
+from edgernn.converters.tflite.flatbytes import DamagedError, FlatBytes, Table
 from edgernn.errors import InputError
 
 _BITS = {
@@ -28,135 +22,6 @@ _BITS = {
 }
 _DEEPEST = 32
 _CALLS = {"WHILE": 2, "IF": 2, "CALL_ONCE": 1, "STABLEHLO_WHILE": 2}  # operators that name other subgraphs
-
-
-@dataclass(frozen=True)
-class FileTensor:
-    """One tensor as the file describes it.
-
-    Attributes:
-        shape: with the batch axis.
-        dtype: lower-case name of its type: float32, int8, ..., resource.
-        buffer: index of its constant data, or 0.
-        data_bytes: size of its constant data; 0 for an activation.
-        scales: of its quantization; empty if there is none.
-        zero_points: one per scale.
-        axis: the channels' axis when there are several scales.
-        variable: whether it keeps its value from one call to the next.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    buffer: int
-    data_bytes: int
-    scales: tuple[float, ...]
-    zero_points: tuple[int, ...]
-    axis: int
-    variable: bool
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return math.prod(self.shape)
-
-    @property
-    def scale(self) -> float:
-        """The scale of a tensor that is quantized as a whole, else 0."""
-        return self.scales[0] if len(self.scales) == 1 else 0.0
-
-    @property
-    def zero_point(self) -> int:
-        """The zero point that goes with `scale`."""
-        return self.zero_points[0] if self.scale else 0
-
-
-@dataclass(frozen=True)
-class FileOperator:
-    """One operator: its name (a custom one's own), version, tensor indices (-1: absent) and the subgraphs it runs."""
-
-    name: str
-    version: int
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-    subgraphs: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class FileSubgraph:
-    """Tensors and operators, in the order of execution."""
-
-    name: str
-    tensors: tuple[FileTensor, ...]
-    operators: tuple[FileOperator, ...]
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class FileSignature:
-    """A named entry point with the names of its inputs and outputs, by tensor index."""
-
-    key: str
-    subgraph: int
-    inputs: Mapping[int, str]
-    outputs: Mapping[int, str]
-
-
-@dataclass(frozen=True, eq=False)
-class TfliteFile:
-    """A whole file; the first subgraph is the main one.
-
-    Attributes:
-        content: the file's bytes.
-        buffers: position and size of each constant's data in `content`.
-        metadata: entries by name.
-    """
-
-    content: bytes
-    subgraphs: tuple[FileSubgraph, ...]
-    signatures: tuple[FileSignature, ...]
-    buffers: tuple[tuple[int, int], ...]
-    metadata: Mapping[str, bytes]
-    description: str
-
-    @property
-    def main(self) -> FileSubgraph:
-        """The subgraph that an interpreter runs."""
-        return self.subgraphs[0]
-
-    @cached_property
-    def operators(self) -> dict[str, int]:
-        """How many operators of each kind there are, bodies of loops included, the most frequent first."""
-        counts = Counter(operator.name for graph in self.subgraphs for operator in graph.operators)
-        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-
-    @property
-    def weight_bytes(self) -> int:
-        """Bytes of all constants' data, each counted once."""
-        return sum(size for _, size in self.buffers) - sum(len(entry) for entry in self.metadata.values())
-
-    @cached_property
-    def own(self) -> Mapping[str, Any]:
-        """What edgernn wrote about the model; empty in a file of another tool."""
-        try:
-            entry = json.loads(self.metadata.get(METADATA_NAME, b"{}"))
-        except (ValueError, RecursionError):
-            return {}
-        return entry if isinstance(entry, dict) else {}
-
-    def data(self, tensor: FileTensor) -> bytes:
-        """The constant data of a tensor."""
-        position, size = self.buffers[tensor.buffer]
-        return self.content[position : position + size]
-
-    def names(self, indices: tuple[int, ...], *, outputs: bool = False) -> tuple[str, ...]:
-        """Names of the main subgraph's inputs or outputs: the signature's, else the tensors' own."""
-        known: dict[int, str] = {}
-        for signature in self.signatures:
-            if signature.subgraph == 0:
-                known = {**(signature.outputs if outputs else signature.inputs), **known}
-        return tuple(known.get(index) or self.main.tensors[index].name for index in indices)
 
 
 def read_tflite(source: str | os.PathLike[str] | bytes, where: str = "") -> TfliteFile:
@@ -177,7 +42,7 @@ def read_tflite(source: str | os.PathLike[str] | bytes, where: str = "") -> Tfli
         raise InputError(f"{where}: must be a .tflite model. Found: {found}.", hint="make one with edgernn convert.")
     try:
         return _Reader(content).read()
-    except Damaged as error:
+    except DamagedError as error:
         raise InputError(
             f"{where}: must be a complete .tflite model. Found: damaged or truncated: {error}.",
             hint="copy the file again, or make it again with edgernn convert.",
@@ -209,13 +74,13 @@ class _Reader:
     def read(self) -> TfliteFile:
         model = FlatBytes(self.content).root()
         if model.scalar(0, "I") != 3:
-            raise Damaged(f"the format's version is {model.scalar(0, 'I')}, not 3")
+            raise DamagedError(f"the format's version is {model.scalar(0, 'I')}, not 3")
         self.buffers = [self.buffer(table) for table in model.list(4)]
         self.operator_codes = [self.operator_code(table) for table in model.list(1)]
         tables = model.list(2)
         subgraphs = tuple(self.subgraph(table, len(tables)) for table in tables)
         if not subgraphs:
-            raise Damaged("there is no subgraph")
+            raise DamagedError("there is no subgraph")
         _refuse_cycles(subgraphs)
         return TfliteFile(
             self.content,
@@ -244,7 +109,7 @@ class _Reader:
         number = max(table.scalar(0, "b"), table.scalar(3, "i"))
         name = self.codes.get(number)
         if name is None:
-            raise Damaged(f"there is no operator number {number}")
+            raise DamagedError(f"there is no operator number {number}")
         return (table.text(1) or "CUSTOM") if name == "CUSTOM" else name, table.scalar(2, "i", 1)
 
     def subgraph(self, table: Table, subgraphs: int) -> FileSubgraph:
@@ -264,14 +129,14 @@ class _Reader:
         name, shape, buffer = table.text(3), table.integers(0), table.scalar(2, "I")
         kind = self.types.get(table.scalar(1, "b"))
         if kind is None:
-            raise Damaged(f"tensor '{name}' has an unknown type")
+            raise DamagedError(f"tensor '{name}' has an unknown type")
         _within(buffer, len(self.buffers), f"the buffer of tensor '{name}'")
         data_bytes = self.buffers[buffer][1]
         if min(shape, default=0) < 0 or math.prod(shape) * _BITS.get(kind, 8) >= 1 << 40:
-            raise Damaged(f"tensor '{name}' has the shape {list(shape)}")
+            raise DamagedError(f"tensor '{name}' has the shape {list(shape)}")
         sparse = table.table(6) is not None
         if data_bytes and kind in _BITS and not sparse and data_bytes != -(-math.prod(shape) * _BITS[kind] // 8):
-            raise Damaged(f"tensor '{name}' {list(shape)} has {data_bytes} bytes of {kind.lower()}")
+            raise DamagedError(f"tensor '{name}' {list(shape)} has {data_bytes} bytes of {kind.lower()}")
         scales, zero_points, axis = self.quantization(table, name, shape)
         variable = bool(table.scalar(5, "B"))
         return FileTensor(name, shape, kind.lower(), buffer, data_bytes, scales, zero_points, axis, variable)
@@ -286,9 +151,11 @@ class _Reader:
         zero_points, axis = form.integers(3, "i8") or (0,) * len(scales), form.scalar(6, "i")
         channels = shape[axis] if len(scales) > 1 and 0 <= axis < len(shape) else 1
         if len(zero_points) not in (1, len(scales)) or len(scales) != channels:
-            raise Damaged(f"tensor '{name}' {list(shape)} has {len(scales)} scales, {len(zero_points)} zero points")
+            raise DamagedError(
+                f"tensor '{name}' {list(shape)} has {len(scales)} scales, {len(zero_points)} zero points"
+            )
         if not all(math.isfinite(scale) and scale >= 0 for scale in scales):
-            raise Damaged(f"tensor '{name}' has a scale that is negative or not finite")
+            raise DamagedError(f"tensor '{name}' has a scale that is negative or not finite")
         return scales, zero_points, axis
 
     def operator(self, table: Table, tensors: int, subgraphs: int) -> FileOperator:
@@ -320,7 +187,7 @@ class _Reader:
 
 def _within(index: int, count: int, what: str) -> None:
     if not 0 <= index < count:
-        raise Damaged(f"{what} is number {index} of {count}")
+        raise DamagedError(f"{what} is number {index} of {count}")
 
 
 def _refuse_cycles(subgraphs: tuple[FileSubgraph, ...]) -> None:
@@ -331,4 +198,4 @@ def _refuse_cycles(subgraphs: tuple[FileSubgraph, ...]) -> None:
         ready = {index for index in left if calls[index] <= done}
         left, done = left - ready, done | ready
     if left:
-        raise Damaged(f"subgraph {min(left)} runs itself, or more than {_DEEPEST} others inside each other")
+        raise DamagedError(f"subgraph {min(left)} runs itself, or more than {_DEEPEST} others inside each other")

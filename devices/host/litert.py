@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from edgernn.converters.tflite.reader import TfliteFile
+from edgernn.converters.tflite.file import TfliteFile
 from edgernn.devices.host.packages import LITERT_PACKAGES, RuntimePackage
 from edgernn.devices.host.session import Array, Runtime, tensor_infos
 from edgernn.devices.host.stderr import captured_stderr
@@ -64,9 +64,7 @@ class LiteRtSession:
         try:
             with captured_stderr(), warnings.catch_warnings():  # the delegates announce themselves
                 warnings.simplefilter("ignore")  # TensorFlow's own interpreter says that it moves to ai-edge-litert
-                self.interpreter = self._interpreter_class(
-                    model_content=self._file.content, num_threads=self._threads
-                )
+                self.interpreter = self._interpreter_class(model_content=self._file.content, num_threads=self._threads)
                 self.interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise refused("LiteRT", self._file, error) from error

@@ -16,8 +16,9 @@ import numpy as np
 
 import edgernn
 from edgernn.converters.tflite.counting import count
-from edgernn.converters.tflite.reader import TfliteFile, read_tflite
-from edgernn.devices.host.session import open_session
+from edgernn.converters.tflite.file import TfliteFile
+from edgernn.converters.tflite.reader import read_tflite
+from edgernn.devices.host.session import Session, open_session
 from edgernn.errors import EdgernnError, InputError
 
 _SECONDS, _SLOWEST = 60.0, 1e7  # limit for any model, and multiply-accumulates per second of the slowest machine
@@ -67,14 +68,17 @@ def _broken(runtime: str, found: str) -> InputError:
     )
 
 
+def _open(file: TfliteFile, runtime: str, arena_bytes: int) -> Session:
+    if not arena_bytes:
+        return open_session(file, runtime)
+    from edgernn.devices.host.micro import MicroSession
+
+    return MicroSession(file, arena_bytes)
+
+
 def _run_once(content: bytes, runtime: str, arena_bytes: int) -> None:
     file = read_tflite(content)
-    if arena_bytes:
-        from edgernn.devices.host.micro import MicroSession
-
-        session = MicroSession(file, arena_bytes)
-    else:
-        session = open_session(file, runtime)
+    session = _open(file, runtime, arena_bytes)
     session.run({info.name: np.zeros(info.shape, info.dtype) for info in session.inputs})
 
 

@@ -10,7 +10,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edgernn.converters.tflite.reader import FileTensor, TfliteFile, read_tflite
+from edgernn.converters.tflite.file import FileTensor, TfliteFile
+from edgernn.converters.tflite.reader import read_tflite
 from edgernn.errors import InputError
 
 Array = NDArray[Any]

@@ -218,10 +218,11 @@ def one_of(what: str, value: str, known: Sequence[Choice]) -> Choice:
 
 def _check_overwrites(output: str | os.PathLike[str], model: Any, calibration: Source | None) -> None:
     for what, source in (("model", model), ("calibration file", calibration)):
-        if isinstance(source, (str, os.PathLike)) and os.path.exists(output) and os.path.exists(source):
-            if os.path.samefile(output, source):
-                message = f"output '{output!s}': must be another file than the {what}. Found: the same."
-                raise InputError(message, hint="choose another path with --output.")
+        if not isinstance(source, (str, os.PathLike)) or not os.path.exists(output) or not os.path.exists(source):
+            continue
+        if os.path.samefile(output, source):
+            message = f"output '{output!s}': must be another file than the {what}. Found: the same."
+            raise InputError(message, hint="choose another path with --output.")
 
 
 def check_finite_weights(graph: Graph) -> None:

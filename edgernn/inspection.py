@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edgernn.converters.tflite.counting import count, guessed_scheme
-from edgernn.converters.tflite.reader import TfliteFile, read_tflite
+from edgernn.converters.tflite.file import TfliteFile
+from edgernn.converters.tflite.reader import read_tflite
 from edgernn.errors import InputError
 
 Counted = Literal["keras", "metadata", "file"]

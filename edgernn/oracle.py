@@ -92,9 +92,7 @@ def _load(model: Any) -> Any:
         ) from error
 
 
-def _keras_outputs(
-    model: Any, read: ReadModel, inputs: Mapping[str, Array], on_count: OnCount
-) -> tuple[Array, ...]:
+def _keras_outputs(model: Any, read: ReadModel, inputs: Mapping[str, Array], on_count: OnCount) -> tuple[Array, ...]:
     """Run in batches of one size, since a model may have a fixed one; each batch starts from a state of zeros."""
     arrays = [inputs[value.name] for value in read.graph.inputs]
     count = arrays[0].shape[0]

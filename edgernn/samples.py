@@ -1,7 +1,7 @@
 """Sample files: what a model is calibrated and verified with, checked against its inputs before anything runs.
 
-A file is `.npz` or `.npy`: arrays with a leading sample axis, named after the model's inputs, or any one name when there
-is one input; targets under `y`. Python objects in it, which would have to be unpickled, are never loaded.
+A file is `.npz` or `.npy`: arrays with a leading sample axis, named after the model's inputs, or any one name when
+there is one input; targets under `y`. Python objects in it, which would have to be unpickled, are never loaded.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Samples:
     @property
     def count(self) -> int:
         """How many samples there are."""
-        return next(iter(self.inputs.values())).shape[0]
+        return len(next(iter(self.inputs.values())))
 
 
 def load_samples(source: Source, graph: Graph, purpose: str, *, with_targets: bool = True) -> Samples:
@@ -99,7 +99,7 @@ def _arrays(source: Source, where: str) -> dict[str, Array]:
         raise InputError(f"{where}: must be an .npz or .npy file. Found: {found}.", hint=_FORM)
     try:
         return _load(path)
-    except _ObjectsInside as error:
+    except _ObjectsInsideError as error:
         raise InputError(
             f"{where}: arrays must hold numbers. Found: {error}, Python objects, which are never unpickled.",
             hint="save numbers only: arrays of equal length, padded where sequences differ.",
@@ -111,7 +111,7 @@ def _arrays(source: Source, where: str) -> dict[str, Array]:
         ) from error
 
 
-class _ObjectsInside(Exception):
+class _ObjectsInsideError(Exception):
     """An array in the file is of Python objects."""
 
 
@@ -128,7 +128,7 @@ def _read_array(read: Any, what: str) -> Any:
         return read()
     except ValueError as error:
         if "Object arrays cannot be loaded" in str(error):
-            raise _ObjectsInside(what) from error
+            raise _ObjectsInsideError(what) from error
         raise
 
 
@@ -178,7 +178,7 @@ def _checked(array: Array, value: Value, where: str, rows: int | None) -> Array:
         if array.shape == value.shape:
             hint = "put a sample axis in front: array[None]."
         elif array.ndim == len(value.shape) + 1 and array.ndim > 2 and array.shape[2:] == value.shape[1:]:
-            hint = f"give windows of {value.shape[0]} steps, or convert with another --steps if the model leaves it open."
+            hint = f"give windows of {value.shape[0]} steps, or choose another --steps where the model leaves it open."
         raise InputError(f"{what} must have the shape [{shape}]. Found: {list(array.shape)}.", hint=hint)
     if array.shape[0] == 0:
         raise InputError(f"{what} must hold at least one sample. Found: none.", hint="give a hundred or so.")

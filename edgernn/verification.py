@@ -14,7 +14,8 @@ from edgernn.conversion import one_of
 from edgernn.converters.keras.reader import ReadModel, read_keras
 from edgernn.converters.keras.source import read_source
 from edgernn.converters.tflite.counting import guessed_scheme
-from edgernn.converters.tflite.reader import TfliteFile, read_tflite
+from edgernn.converters.tflite.file import TfliteFile
+from edgernn.converters.tflite.reader import read_tflite
 from edgernn.devices.host.probe import probe
 from edgernn.devices.host.session import RUNTIMES, Array, Session, TensorInfo, open_session, tensor_info, tensor_infos
 from edgernn.errors import InputError
@@ -128,7 +129,10 @@ def verify(
         relative_error=relative,
         outputs=tuple(compared),
         metric=task_metric(samples.targets, expected.outputs[0], outputs[0]) if samples.targets is not None else None,
-        saturation=(*_input_saturation(file, pairs, samples), *_output_saturation(file, pairs, outputs, expected.outputs)),
+        saturation=(
+            *_input_saturation(file, pairs, samples),
+            *_output_saturation(file, pairs, outputs, expected.outputs),
+        ),
         passed=bool(relative <= limit),
         notes=_notes(file, read, expected.note),
     )
@@ -217,9 +221,7 @@ def _matched(values: Sequence[Value], infos: Sequence[TensorInfo], what: str) ->
     return found
 
 
-def _run(
-    session: Session, pairs: _Pairs, samples: Samples, on_count: Callable[[int, int], None]
-) -> tuple[Array, ...]:
+def _run(session: Session, pairs: _Pairs, samples: Samples, on_count: Callable[[int, int], None]) -> tuple[Array, ...]:
     """The artifact's outputs `[samples, *shape]` in the model's order, as real numbers."""
     fed = {}
     for info in session.inputs:

@@ -115,7 +115,7 @@ def _tensors(what: str, tensors: Sequence[Tensor]) -> list[tuple[str, object]]:
         (
             what,
             f"{tensor.name}: {tensor.dtype} {_shape(tensor.shape)}"
-            + (f", real = {tensor.scale:.6g} x (integer - {tensor.zero_point})" if tensor.scale else ""),
+            + (f", real = {tensor.scale:.6g} x (integer {-tensor.zero_point:+d})" if tensor.scale else ""),
         )
         for tensor in tensors
     ]

@@ -55,9 +55,7 @@ def command(
             bar.describe(stage)
             bar.update(done, of or None)
 
-        result = verify(
-            model, artifact, data, runtime=runtime, tolerance=tolerance, oracle=oracle, on_progress=show
-        )
+        result = verify(model, artifact, data, runtime=runtime, tolerance=tolerance, oracle=oracle, on_progress=show)
     if as_json:
         print_json(_document(model, artifact, result))
     else:
@@ -106,13 +104,12 @@ def _document(model: Path, artifact: Path, result: VerifyResult) -> dict[str, ob
 
 def _print(result: VerifyResult) -> None:
     against = "Keras" if result.oracle == "keras" else "edgernn's float reference"
-    title = f"{result.scheme} on {result.runtime_package}, {result.samples} samples, against {against}"
+    click.echo(f"{result.scheme} on {result.runtime_package}, {result.samples} samples, against {against}")
     rows: list[tuple[object, ...]] = [
         (errors.name, errors.max_error, errors.mean_error, f"{100 * errors.relative_error:.3g} %")
         for errors in result.outputs
     ]
-    print_table(title, ("Output", "Max error", "Mean error", "Relative error"), rows)
-    click.echo()
+    print_table("", ("Output", "Max error", "Mean error", "Relative error"), rows)
     if result.metric is not None:
         metric = result.metric
         click.echo(f"{metric.name}: {metric.artifact:.4g}, of Keras {metric.keras:.4g}")

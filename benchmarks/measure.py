@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.micro import micro_arena, micro_interpreter
+from edgernn.devices.host.micro import arena_bytes, smallest_arena
+from edgernn.devices.host.session import open_session
 
 Array = NDArray[Any]
 
@@ -80,16 +81,14 @@ def litert_outputs(path: Path, inputs: Array) -> Array:
 
 def micro_outputs(path: Path, inputs: Array) -> Array:
     """The same through TFLite-Micro."""
-    interpreter = micro_interpreter(path.read_bytes())
-    source, target = interpreter.get_input_details(0), interpreter.get_output_details(0)
+    session = open_session(path, "micro")
+    (source,), (target,) = session.inputs, session.outputs
 
-    def run(value: Array) -> Array:
-        interpreter.reset()
-        interpreter.set_input(value, 0)
-        interpreter.invoke()
-        return np.array(interpreter.get_output(0))
+    def run(sample: Array) -> Array:
+        session.reset()
+        return target.dequantize(session.run({source.name: source.quantize(sample[np.newaxis])})[target.name])
 
-    return _each(inputs, run, source, target)
+    return np.concatenate([run(sample) for sample in inputs])
 
 
 def _each(inputs: Array, run: Callable[[Array], Array], source: Mapping[str, Any], target: Mapping[str, Any]) -> Array:
@@ -111,9 +110,13 @@ def measure(path: Path, folder: Path, runtime: str) -> dict[str, float]:
         inputs = data["x"]
     expected = np.load(folder / "expected.npy")
     if runtime == "micro":
-        arena = micro_arena(path)
+        content = path.read_bytes()
         error = relative_error(micro_outputs(path, inputs), expected)
-        return {"arena": arena.used, "arena_required": arena.required, "micro_relative_error": error}
+        return {
+            "arena": arena_bytes(content).used,
+            "arena_required": smallest_arena(content),
+            "micro_relative_error": error,
+        }
     content = path.read_bytes()
     error = relative_error(litert_outputs(path, inputs), expected)
     return {"bytes": len(content), "operators": count_operators(content), "relative_error": error}

@@ -11,6 +11,8 @@ from fnmatch import fnmatchcase
 from importlib import metadata
 from importlib.util import find_spec
 
+from edgernn.devices.host.packages import LITERT_PACKAGES
+
 
 @dataclass(frozen=True)
 class Requirement:
@@ -53,9 +55,6 @@ REQUIREMENTS = (
     Requirement("matplotlib", "matplotlib", "report", "3.8", "plots in reports"),
     Requirement("jinja2", "jinja2", "report", "3.1", "reports as HTML"),
 )
-
-# In the order in which the LiteRT adapter looks for an interpreter.
-RUNTIMES = (("ai-edge-litert", "ai_edge_litert"), ("tensorflow", "tensorflow"), ("tflite-runtime", "tflite_runtime"))
 
 UNKNOWN = "unknown"
 
@@ -116,7 +115,8 @@ def diagnose(installed: Callable[[str, str], str] | None = None, system_and_mach
 
     look_up = installed or installed_version
     here = system_and_machine or _here()
-    runtime, version = next(((name, found) for name, module in RUNTIMES if (found := look_up(name, module))), ("", ""))
+    runtimes = ((entry.package, look_up(entry.package, entry.module)) for entry in LITERT_PACKAGES)
+    runtime, version = next(((package, version) for package, version in runtimes if version), ("", ""))
     return Diagnosis(
         edgernn=__version__,
         python=platform.python_version(),

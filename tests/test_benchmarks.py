@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgernn.devices.host import micro
+
 ROOT = Path(__file__).parent.parent
 
 with pytest.MonkeyPatch.context() as patch:
     # The benchmark is not installed. Only for this import, since the folder also holds converters/ and devices/.
     patch.syspath_prepend(str(ROOT))
-    from benchmarks import measure, micro, report, stock, table
+    from benchmarks import measure, report, stock, table
     from benchmarks.child import run_module
     from benchmarks.results import CELLS, SCHEMES, Conversion, Ratio, Results, TaskScore
     from benchmarks.timing import Timing, interleaved, take_turns
@@ -163,10 +165,11 @@ def test_operators_are_counted(small_artifact: Path) -> None:
 
 
 def test_required_arena_is_the_smallest_that_works(small_artifact: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    arena = micro.micro_arena(small_artifact)
-    assert 0 < arena.used <= arena.required  # planning the memory takes more than what stays allocated
-    assert micro.runs_in(small_artifact, arena.required)
-    assert not micro.runs_in(small_artifact, arena.required - micro.ALIGNMENT)
+    content = small_artifact.read_bytes()
+    used, required = micro.arena_bytes(content).used, micro.smallest_arena(content)
+    assert 0 < used <= required  # planning the memory takes more than what stays allocated
+    assert micro.runs_in(content, required)
+    assert not micro.runs_in(content, required - micro.ALIGNMENT)
     assert capfd.readouterr().err == ""
 
 

@@ -11,7 +11,8 @@ import pytest
 from packaging.requirements import Requirement as Declared
 
 from edgernn.cli.main import run
-from edgernn.doctor import REQUIREMENTS, RUNTIMES, Finding, diagnose, install_command, installed_version
+from edgernn.devices.host.packages import LITERT_PACKAGES
+from edgernn.doctor import REQUIREMENTS, Finding, diagnose, install_command, installed_version
 
 PROJECT = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]
 PLATFORMS = [("Linux", "x86_64"), ("Linux", "aarch64"), ("Linux", "armv7l"), ("Darwin", "arm64")]
@@ -90,7 +91,7 @@ def test_on_32_bit_arm_the_other_runtime_is_asked_for() -> None:
 def test_the_runtime_is_the_first_that_is_installed(installed: dict[str, str], runtime: str) -> None:
     diagnosis = diagnose(lambda package, module: installed.get(package, ""))
     assert (diagnosis.runtime, diagnosis.runtime_version) == (runtime, installed.get(runtime, ""))
-    assert {name for name, _ in RUNTIMES} <= {need.package for need in REQUIREMENTS}
+    assert {entry.package for entry in LITERT_PACKAGES} <= {need.package for need in REQUIREMENTS}
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 import numpy as np
 
 from edgernn.graph import Builder, Value
+from edgernn.graph.operators import CellWeights
 
 Activation = Callable[[Builder, Value], Value]
 
@@ -36,20 +37,8 @@ class Cell(Protocol):
 
 
 @dataclass(frozen=True)
-class Gates:
-    """The weights of a cell, gate by gate.
-
-    Attributes:
-        kernel: W per gate, each `[units, features]`.
-        recurrent_kernel: U per gate, each `[units, units]`.
-        bias: b per gate, each `[units]`; empty without bias.
-        recurrent_bias: the second bias of a `reset_after` GRU, per gate; empty elsewhere.
-    """
-
-    kernel: Mapping[str, np.ndarray]
-    recurrent_kernel: Mapping[str, np.ndarray]
-    bias: Mapping[str, np.ndarray]
-    recurrent_bias: Mapping[str, np.ndarray]
+class Gates(CellWeights):
+    """The weights of a cell, and the products that gates are made of."""
 
     @classmethod
     def split(

@@ -6,11 +6,13 @@ type checker finds a missing one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+import numpy as np
+
 if TYPE_CHECKING:
-    from edgernn.cells.cell import Gates
     from edgernn.graph.graph import Graph
 
 BinaryFunction = Literal["add", "sub", "mul", "div", "maximum", "minimum"]
@@ -217,20 +219,37 @@ class Requantize:
 
 
 @dataclass(frozen=True)
+class CellWeights:
+    """The weights of a recurrent cell, gate by gate.
+
+    Attributes:
+        kernel: W per gate, each `[units, features]`.
+        recurrent_kernel: U per gate, each `[units, units]`.
+        bias: b per gate, each `[units]`; empty without bias.
+        recurrent_bias: the second bias of a `reset_after` GRU, per gate; empty elsewhere.
+    """
+
+    kernel: Mapping[str, np.ndarray]
+    recurrent_kernel: Mapping[str, np.ndarray]
+    bias: Mapping[str, np.ndarray]
+    recurrent_bias: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
 class Scan:
     """A loop over axis 0, as `jax.lax.scan`.
 
     Node inputs: the initial carries, then the sequences `[steps, ...]`. Node outputs: the final carries, then the
     stacked outputs `[steps, ...]`. Body inputs: carries, one step of each sequence; body outputs: new carries, one
     step of each output. With `reverse`, steps run from the last to the first, and outputs keep their input's index.
-    `gates` are the weights of the body's cell if it is one plain cell, for kernels that compute a whole cell.
+    `weights` are those of the body's cell if it is one plain cell, for kernels that compute a whole cell.
     """
 
     body: Graph
     carries: int
     steps: int
     reverse: bool = False
-    gates: Gates | None = None
+    weights: CellWeights | None = None
 
 
 Operator: TypeAlias = (

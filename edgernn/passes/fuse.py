@@ -45,7 +45,7 @@ def _obstacles(graph: Graph) -> list[tuple[Node, str]]:
             continue
         functions = Counter(step.operator.function for step in scan.body.nodes if isinstance(step.operator, ops.Unary))
         starts = node.inputs[: scan.carries]
-        if scan.gates is None or set(scan.gates.kernel) != set(_ORDER) or functions != _STANDARD:
+        if scan.weights is None or set(scan.weights.kernel) != set(_ORDER) or functions != _STANDARD:
             found.append((node, "must be a single LSTM with sigmoid and tanh, without a mask. Found: another loop"))
         elif any(value.data is None or np.any(value.data) for value in starts):
             found.append((node, "starts from a state of zeros. Found: an initial state"))
@@ -55,7 +55,7 @@ def _obstacles(graph: Graph) -> list[tuple[Node, str]]:
 
 
 def _fuse(node: Node, scan: Scan, rewrite: Rewrite) -> None:
-    gates = scan.gates
+    gates = scan.weights
     assert gates is not None  # established by _obstacles
     units = node.outputs[0].shape[0]
 

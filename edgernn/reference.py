@@ -116,8 +116,8 @@ def _compute(node: Node, x: list[Array], observe: Observer | None) -> list[Array
         case ops.Differs(value=value, rows=rows):
             different = x[0] != np.asarray(value, x[0].dtype)
             return [different.any(-1) if rows else different]
-        case ops.And():
-            return [np.logical_and(*(_lead(v, a, rank) for v, a in zip(values, x, strict=True)))]
+        case ops.Or():
+            return [np.logical_or(*(_lead(v, a, rank) for v, a in zip(values, x, strict=True)))]
         case ops.Select():
             return [np.where(*(_lead(v, a, rank) for v, a in zip(values, x, strict=True)))]
         case ops.Unstack():

@@ -83,9 +83,9 @@ def lower_node(node: Node, g: Subgraph) -> None:
             lower_pool(node, operator, g)
         case ops.Differs(value=value, rows=rows):
             _differs(node, value, g, rows=rows)
-        case ops.And():
+        case ops.Or():
             inputs = [g.tensor(value) for value in node.inputs]
-            g.emit("LOGICAL_AND", inputs, outputs, dtype, options="LogicalAndOptions")
+            g.emit("LOGICAL_OR", inputs, outputs, dtype, options="LogicalOrOptions")
         case ops.Select():
             inputs = [g.batched(value) for value in node.inputs]
             g.emit("SELECT_V2", inputs, outputs, dtype, options="SelectV2Options")

@@ -186,8 +186,8 @@ class Differs:
 
 
 @dataclass(frozen=True)
-class And:
-    """Elementwise logical and of two bools."""
+class Or:
+    """Elementwise logical or of two bools."""
 
 
 @dataclass(frozen=True)
@@ -271,7 +271,7 @@ Operator: TypeAlias = (
     | DepthwiseConv
     | Pool
     | Differs
-    | And
+    | Or
     | Select
     | FusedLstm
     | Unstack

@@ -29,7 +29,7 @@ def infer(operator: ops.Operator, inputs: Sequence[Value]) -> list[Signature]:
     match operator:
         case ops.Affine(operands=count):
             return [((*x.shape[:-1], inputs[count].shape[0]), dtype)]
-        case ops.Binary() | ops.And():
+        case ops.Binary() | ops.Or():
             return [(tuple(np.broadcast_shapes(x.shape, inputs[1].shape)), dtype)]
         case ops.Unary() | ops.Softmax() | ops.Reverse() | ops.Requantize():
             return [(x.shape, dtype)]

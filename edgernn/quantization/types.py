@@ -33,14 +33,14 @@ def choose_types(graph: Graph, plan: Plan) -> dict[Value, DType]:
         if value.dtype == "float32":
             types[value] = plan.inputs
     for node in graph.nodes:
-        if isinstance(node.operator, Scan):
-            _choose_in_scan(node, node.operator, plan, types)
-        else:
-            _choose(node, plan, types, inside=False)
+        _choose(node, plan, types, inside=False)
     return types
 
 
 def _choose(node: Node, plan: Plan, types: dict[Value, DType], *, inside: bool) -> None:
+    if isinstance(node.operator, Scan):
+        _choose_in_scan(node, node.operator, plan, types)
+        return
     available = plan.arithmetic.types(node.operator)
     for value in node.outputs:
         if value.dtype != "float32":

@@ -132,6 +132,10 @@ def _wiring() -> dict[str, Case]:
 
 
 def _masks() -> dict[str, Case]:
+    def two_masks(layers: Any, x: Any) -> Any:
+        a, b = layers.Masking(0.0)(x), layers.Masking(-1.5)(x)
+        return layers.LSTM(3)(layers.Concatenate()([a, b]))
+
     def masked(name: str, kind: str) -> Case:
         def recurrent(layers: Any) -> Any:
             return getattr(layers, name)(4, return_sequences=kind == "left")
@@ -144,6 +148,7 @@ def _masks() -> dict[str, Case]:
         for name in ("LSTM", "GRU")
     } | {
         "mask-value": Case(sequence(lambda k: k.Masking(-1.5), lambda k: k.GRU(3)), mask="value"),
+        "mask-merged": Case(functional(two_masks), mask="value"),
         "mask-bidirectional": Case(
             sequence(lambda k: k.Masking(0.0), lambda k: k.Bidirectional(k.LSTM(3, return_sequences=True))),
             mask="right",
@@ -208,6 +213,8 @@ def _layers() -> dict[str, Case]:
         "dot": two("Dot", axes=(2, 2)),
         "concatenate": two("Concatenate"),
     }
+    for name in ("LSTM", "GRU"):
+        cases[f"time-distributed/{name}"] = Case(time_distributed(name), int8_tolerance=0.2)
     for name in ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"):
         cases[f"merge/{name}"] = two(name)
     for function in (
@@ -227,6 +234,11 @@ def _layers() -> dict[str, Case]:
     ):
         cases[f"activation/{function}"] = behind(lambda k: k.Dense(4), activation(function))
     return cases
+
+
+def time_distributed(name: str) -> Build:
+    """A recurrent layer in every step of another sequence: a loop in a loop."""
+    return sequence(lambda k: k.TimeDistributed(getattr(k, name)(3)), lambda k: k.GRU(2), shape=(4, 5, 3))
 
 
 def activation(function: str) -> Callable[[Any], Any]:

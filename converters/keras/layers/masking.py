@@ -26,7 +26,7 @@ def either(b: Builder, masks: Sequence[Value]) -> Value:
     """Elementwise or: a step counts if any input has it."""
     first, *others = dict.fromkeys(masks)
     for other in others:
-        first = b.apply(ops.Select(), first, first, other, name="either")
+        first = b.apply(ops.Or(), first, other, name="either")
     return first
 
 

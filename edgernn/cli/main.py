@@ -10,7 +10,7 @@ import contextlib
 import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
 
@@ -108,9 +108,14 @@ def main() -> NoReturn:
 
 
 def run(args: Sequence[str]) -> int:
-    """Run one command line and return the exit status; every error is reported here and nowhere else."""
+    """Run one command line and return the exit status."""
+    return guarded(lambda: _invoke(list(args)))
+
+
+def guarded(action: Callable[[], int]) -> int:
+    """Run `action` and return its exit status; every error is reported here and nowhere else."""
     try:
-        status = _invoke(list(args))
+        status = action()
         sys.stdout.flush()  # a full disk or a closed pipe shows here, not while the interpreter shuts down
         return status
     except EdgernnError as error:

@@ -1,0 +1,84 @@
+"""A small package with data, on disk, that pip finds without a network; and recipes that read it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgernn.training.recipe import Dataset, Member, Recipe, Samples, Settings, Source
+
+NAME, VERSION = "edgernn-demo-data", "1.0"
+PATH = "demo/data/values.bin"
+STEPS, FEATURES = 5, 3
+
+
+def values(samples: int = 40) -> bytes:
+    """Noise around one of two levels, by turns."""
+    random = np.random.default_rng(7)
+    levels = np.where(np.arange(samples) % 2, 1.0, -1.0)
+    return bytes((levels[:, None, None] + random.normal(0, 0.5, (samples, STEPS, FEATURES))).astype("<f4").tobytes())
+
+
+def member(content: bytes, path: str = PATH) -> Member:
+    """A pin of that content."""
+    return Member(path, len(content), hashlib.sha256(content).hexdigest())
+
+
+def source(*members: Member) -> Source:
+    """The package as a recipe names it."""
+    return Source(NAME, VERSION, members or (member(values()),), "CC0-1.0", "made up by a test")
+
+
+def write_wheel(folder: Path, files: Mapping[str, bytes]) -> Path:
+    """Put a wheel with the given files into the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = f"{NAME.replace('-', '_')}-{VERSION}"
+    wheel = folder / f"{stem}-py3-none-any.whl"
+    information: dict[str, bytes] = {
+        f"{stem}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {NAME}\nVersion: {VERSION}\n".encode(),
+        f"{stem}.dist-info/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{stem}.dist-info/RECORD": b"",
+    }
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, content in {**files, **information}.items():
+            archive.writestr(path, content)
+    return wheel
+
+
+def use_index(monkeypatch: pytest.MonkeyPatch, cache: Path, folder: Path) -> None:
+    """Let pip look nowhere but in `folder`, and keep data in `cache`."""
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setenv("EDGERNN_CACHE", str(cache))
+
+
+def load(files: Mapping[str, bytes]) -> Dataset:
+    """Thirty samples to train on, four to watch, six to test; every third sample is one step short."""
+    x = np.frombuffer(files[PATH], "<f4").reshape(-1, STEPS, FEATURES).copy()
+    x[::3, -1] = 0
+    y = np.arange(len(x)) % 2
+    return Dataset(Samples(x[:30], y[:30]), Samples(x[30:34], y[30:34]), Samples(x[34:], y[34:]))
+
+
+def recipe() -> Recipe:
+    """A recipe on the package, trained in an instant."""
+    return Recipe(
+        name="demo",
+        task="which of two levels",
+        steps=STEPS,
+        features=FEATURES,
+        classes=("low", "high"),
+        source=source(),
+        load=load,
+        settings=Settings(epochs=3, batch_size=8, learning_rate=1e-2),
+        padding=0.0,
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,8 +19,8 @@ from edgernn.quantization import Plan, quantize
 from edgernn.quantization.rounding import round_to_data
 from edgernn.quantization.scales import from_range, with_margin
 
-MICRO = Plan(TfliteArithmetic(), "int16", "int8", "int16", "int8", per_channel=False, clip="minmax")
-PHONE = Plan(TfliteArithmetic(), "int8", "int8", "int8", "int8", per_channel=False, clip="minmax")
+MICRO = Plan(TfliteArithmetic(), "int16", "int8", "int16", "int8", 1.5, per_channel=False, clip="minmax")
+PHONE = Plan(TfliteArithmetic(), "int8", "int8", "int8", "int8", 1.5, per_channel=False, clip="minmax")
 
 
 def integers(kind: str, plan: Plan, *, last: bool = True) -> Graph:
@@ -103,6 +105,16 @@ def test_a_micro_computes_in_16_bits_and_stores_sequences_in_8(kind: str) -> Non
     assert isinstance(node.operator, Scan)
     assert {value.dtype for value in node.operator.body.inputs[: node.operator.carries]} == {"int16"}
     assert node.outputs[-1].dtype == "int8"
+
+
+def test_a_cell_state_that_grows_gets_16_bits_on_a_phone() -> None:
+    graph = map_bodies(simplify(graph_of("lstm")), separate_operands)
+    statistics = calibrate(graph, noise(graph))
+    for limit, wanted in ((1e9, {"int8"}), (1e-3, {"int16"})):
+        integer = quantize(graph, statistics, replace(PHONE, free_state=limit), float_io=False)
+        (node,) = [node for node in integer.nodes if isinstance(node.operator, Scan)]
+        assert isinstance(node.operator, Scan)
+        assert {node.operator.body.inputs[1].dtype, node.operator.body.outputs[1].dtype} == wanted
 
 
 def test_sigmoid_and_tanh_have_the_scales_that_the_kernels_check() -> None:

@@ -39,6 +39,7 @@ class Plan:
         body: type of what is computed inside a scan.
         sequence: type of tensors with a time axis.
         vector: type of tensors without one.
+        free_state: a carried state that was seen beyond +-this is kept in 16 bits, with the sum that makes it.
         inputs: type of the graph's inputs and outputs inside (the artifact may show float32 instead).
         per_channel: one weight scale per row of an Affine instead of one per tensor.
         clip: how much of a calibrated range is kept, for 8-bit tensors.
@@ -49,5 +50,6 @@ class Plan:
     sequence: DType
     vector: DType
     inputs: DType
+    free_state: float
     per_channel: bool
     clip: ClipMethod

@@ -34,7 +34,7 @@ class _Quantizer:
 
     def __init__(self, graph: Graph, statistics: Statistics, plan: Plan) -> None:
         self.plan, self.ranges, self.moments = plan, statistics.ranges, statistics.moments
-        self.types = choose_types(graph, plan)
+        self.types = choose_types(graph, plan, statistics.ranges)
         self.groups = ScaleGroups()
         for node in graph.walk():
             if isinstance(node.operator, Scan):

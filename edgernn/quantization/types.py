@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from edgernn.calibration import Range
 from edgernn.graph import DType, Graph, Node, Scan, Value
 from edgernn.graph import operators as ops
 from edgernn.quantization.arithmetic import Plan
@@ -21,7 +24,7 @@ _MOVES = (
 )
 
 
-def choose_types(graph: Graph, plan: Plan) -> dict[Value, DType]:
+def choose_types(graph: Graph, plan: Plan, ranges: Mapping[Value, Range]) -> dict[Value, DType]:
     """The integer type of every float value that is no constant.
 
     Sequences are long, so they get the plan's `sequence` type; what is computed inside a scan, its `body` type; single
@@ -33,13 +36,13 @@ def choose_types(graph: Graph, plan: Plan) -> dict[Value, DType]:
         if value.dtype == "float32":
             types[value] = plan.inputs
     for node in graph.nodes:
-        _choose(node, plan, types, inside=False)
+        _choose(node, plan, ranges, types, inside=False)
     return types
 
 
-def _choose(node: Node, plan: Plan, types: dict[Value, DType], *, inside: bool) -> None:
+def _choose(node: Node, plan: Plan, ranges: Mapping[Value, Range], types: dict[Value, DType], *, inside: bool) -> None:
     if isinstance(node.operator, Scan):
-        _choose_in_scan(node, node.operator, plan, types)
+        _choose_in_scan(node, node.operator, plan, ranges, types)
         return
     available = plan.arithmetic.types(node.operator)
     for value in node.outputs:
@@ -55,12 +58,29 @@ def _choose(node: Node, plan: Plan, types: dict[Value, DType], *, inside: bool) 
         types[value] = wanted if wanted in available else available[0]
 
 
-def _choose_in_scan(node: Node, scan: Scan, plan: Plan, types: dict[Value, DType]) -> None:
-    for k, (outside, inside) in enumerate(zip(node.inputs, scan.body.inputs, strict=True)):
+def _choose_in_scan(
+    node: Node, scan: Scan, plan: Plan, ranges: Mapping[Value, Range], types: dict[Value, DType]
+) -> None:
+    """Types in a body; a state that nothing squashes gets 16 bits, and so does the sum that updates it.
+
+    The cell state of an LSTM is such a state: it grows by small steps to several units, and 8 bits over its range
+    would swallow the steps. A hidden state lies within +-1.
+    """
+    body, count = scan.body, scan.carries
+    free = {
+        value
+        for pair in zip(body.inputs[:count], body.outputs[:count], strict=True)
+        for value in pair
+        if any(side in ranges and ranges[side].largest > plan.free_state for side in pair)
+    }
+    for k, (outside, inside) in enumerate(zip(node.inputs, body.inputs, strict=True)):
         if inside.dtype == "float32":
-            types[inside] = plan.body if k < scan.carries else types.get(outside, plan.sequence)
-    for step in scan.body.nodes:
-        _choose(step, plan, types, inside=True)
+            state: DType = "int16" if inside in free else plan.body
+            types[inside] = state if k < count else types.get(outside, plan.sequence)
+    for step in body.nodes:
+        _choose(step, plan, ranges, types, inside=True)
+        if isinstance(step.operator, ops.Binary) and free.intersection((*step.inputs, *step.outputs)):
+            types[step.output] = "int16"
     for k, value in enumerate(node.outputs):
         if value.dtype == "float32":
-            types[value] = plan.body if k < scan.carries else plan.sequence
+            types[value] = types[body.inputs[k]] if k < count else plan.sequence

@@ -174,3 +174,13 @@ def test_the_list_says_what_is_cached(
     assert lines["japanese-vowels"].endswith("yes")
     assert "<= 29 x 12" in lines["japanese-vowels"]
     assert lines["watch-activity"].endswith("no")
+
+
+@ALL
+def test_the_page_names_every_recipe_and_whose_the_data_is(recipe: Recipe) -> None:
+    """Package, version, licence and the paper that the data comes from."""
+    page = " ".join((Path(__file__).parent.parent / "docs" / "recipes.md").read_text().split())
+    author = recipe.source.origin.partition(",")[0]
+    package = f"{recipe.source.package} {recipe.source.version}, {recipe.source.licence}"
+    for text in (f"`{recipe.name}`", package, f"**{recipe.name}**: {author}"):
+        assert text in page

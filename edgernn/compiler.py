@@ -141,7 +141,17 @@ def _integers(
         graph = decompose_functions(graph, ("sigmoid", "tanh", *_TABLES))
     else:
         graph = _hoisted(graph)
-    plan = Plan(TfliteArithmetic(), body, sequence, vector, inputs, _FREE_STATE, target.per_channel, options.clip)
+    plan = Plan(
+        TfliteArithmetic(),
+        body,
+        sequence,
+        vector,
+        inputs,
+        _FREE_STATE,
+        target.wide_bias,
+        target.per_channel,
+        options.clip,
+    )
     statistics = calibrate(graph, samples)
     return quantize(graph, statistics, plan, float_io=options.io == "float32"), masks
 

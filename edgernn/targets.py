@@ -26,6 +26,7 @@ class Target:
         body: integer type inside loops in the int8 scheme.
         sequence: integer type of tensors with a time axis in the int8 scheme.
         vector: integer type of single vectors in the int8 scheme.
+        wide_bias: 64-bit biases for 16-bit activations, which older runtimes want.
         per_channel: one weight scale per output instead of one per matrix.
         merge_all: one matrix product for all gates, at the price of a split by activation function.
         block: most steps of a loop per iteration.
@@ -38,6 +39,7 @@ class Target:
     body: DType
     sequence: DType
     vector: DType
+    wide_bias: bool
     per_channel: bool
     merge_all: bool
     block: int
@@ -46,7 +48,17 @@ class Target:
 
 # LiteRT with XNNPACK: 8-bit kernels are fast, 16-bit ones are not; a WHILE costs half a microsecond per step.
 PHONE = Target(
-    "phone", SCHEMES, "while", "int8", "int8", "int8", per_channel=False, merge_all=False, block=4, float_io=True
+    "phone",
+    SCHEMES,
+    "while",
+    "int8",
+    "int8",
+    "int8",
+    wide_bias=True,
+    per_channel=False,
+    merge_all=False,
+    block=4,
+    float_io=True,
 )
 # TFLite-Micro: 16-bit activations over 8-bit weights cost nothing on a Cortex-M and keep the small updates of a state;
 # a loop variable is copied three times per step, a resource variable once. No hybrid kernels, no half precision.
@@ -57,6 +69,7 @@ MICRO = Target(
     "int16",
     "int8",
     "int16",
+    wide_bias=False,
     per_channel=False,
     merge_all=True,
     block=1,

@@ -19,8 +19,10 @@ from edgernn.quantization import Plan, quantize
 from edgernn.quantization.rounding import round_to_data
 from edgernn.quantization.scales import from_range, with_margin
 
-MICRO = Plan(TfliteArithmetic(), "int16", "int8", "int16", "int8", 1.5, per_channel=False, clip="minmax")
-PHONE = Plan(TfliteArithmetic(), "int8", "int8", "int8", "int8", 1.5, per_channel=False, clip="minmax")
+MICRO = Plan(
+    TfliteArithmetic(), "int16", "int8", "int16", "int8", 1.5, wide_bias=False, per_channel=False, clip="minmax"
+)
+PHONE = Plan(TfliteArithmetic(), "int8", "int8", "int8", "int8", 1.5, wide_bias=True, per_channel=False, clip="minmax")
 
 
 def integers(kind: str, plan: Plan, *, last: bool = True) -> Graph:

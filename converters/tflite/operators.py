@@ -73,7 +73,9 @@ def lower_node(node: Node, g: Subgraph) -> None:
         case ops.Reverse():
             g.emit("REVERSE_V2", [g.batched(x), g.integers([1])], outputs, dtype, options="ReverseV2Options")
         case ops.Broadcast(shape=shape):
-            g.emit("BROADCAST_TO", [g.batched(x), g.integers([1, *shape])], outputs, dtype, options="BroadcastToOptions")
+            g.emit(
+                "BROADCAST_TO", [g.batched(x), g.integers([1, *shape])], outputs, dtype, options="BroadcastToOptions"
+            )
         case ops.Gather():
             inputs = [g.tensor(x), g.batched(node.inputs[1])]
             g.emit("GATHER", inputs, outputs, dtype, options="GatherOptions", axis=0)
@@ -137,8 +139,8 @@ def _affine(node: Node, operator: ops.Affine, g: Subgraph) -> None:
         attributes["keepNumDims"], at_least = True, 5
     if bias < 0:
         at_least = 6
-    if x.dtype == "int16" and operator.bias:
-        attributes["quantizedBiasType"] = getattr(schema().TensorType, node.inputs[2].dtype.upper())
+    if x.dtype == "int16" and node.inputs[2].dtype == "int32":
+        attributes["quantizedBiasType"], at_least = schema().TensorType.INT32, 11
     # A product over a whole sequence runs once: widening its weights costs nothing and spares the inputs' rounding.
     small = x.dtype == "float32" and kernel.dtype == "int8"
     hybrid = small and len(x.shape) == 1

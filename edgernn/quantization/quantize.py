@@ -192,7 +192,7 @@ class _Quantizer:
             kernel = quantize_kernel(kernel, operator, per_channel=self.plan.per_channel)
         else:
             kernel, bias = quantize_to_data(kernel, bias, moments, per_channel=self.plan.per_channel)
-        integers = quantize_bias(bias, inputs[0], kernel, operator)
+        integers = quantize_bias(bias, inputs[0], kernel, operator, wide=self.plan.wide_bias)
         return replace(operator, bias=True), [*inputs, kernel, integers]
 
     def _scan(self, node: Node, scan: Scan, rewrite: _Typed) -> None:

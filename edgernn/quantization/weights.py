@@ -45,7 +45,7 @@ def quantize_to_data(kernel: Value, bias: Value, moments: np.ndarray, *, per_cha
     return rounded, replace(bias, data=shifted)
 
 
-def quantize_bias(bias: Value, x: Value, kernel: Value, operator: ops.Operator) -> Value:
+def quantize_bias(bias: Value, x: Value, kernel: Value, operator: ops.Operator, *, wide: bool) -> Value:
     """Integers in units of input scale times kernel scale, wide enough that the accumulator cannot overflow.
 
     TFLite accumulates 16-bit activations in the type of the bias: int32, unless the weights could reach past it.
@@ -59,9 +59,8 @@ def quantize_bias(bias: Value, x: Value, kernel: Value, operator: ops.Operator) 
     others = tuple(k for k in range(kernel.constant.ndim) if k != axis)
     magnitude = np.abs(kernel.constant.astype("i8")).sum(axis=others) * (-np.iinfo(x.dtype).min)
     # 16-bit DEPTHWISE_CONV_2D takes nothing else than int64.
-    wide = isinstance(operator, ops.DepthwiseConv) or bool(np.any(magnitude + np.abs(integers) > _INT32_LIMIT))
-    wide = wide and x.dtype == "int16"
-    dtype = "int64" if wide else "int32"
+    wide = wide or isinstance(operator, ops.DepthwiseConv) or bool(np.any(magnitude + np.abs(integers) > _INT32_LIMIT))
+    dtype = "int64" if wide and x.dtype == "int16" else "int32"
     limit = np.iinfo(dtype).max
     integers = np.clip(integers, -limit, limit).astype(dtype)
     return replace(bias, dtype=dtype, data=integers, quantization=Quantization(scales, 0, 0))  # type: ignore[arg-type]

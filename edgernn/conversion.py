@@ -19,7 +19,7 @@ from edgernn.errors import InputError, UnsupportedError
 from edgernn.files import atomic_write, check_writable
 from edgernn.graph import Graph
 from edgernn.samples import Samples, Source, load_samples
-from edgernn.targets import FORMS, INTEGER_SCHEMES, SCHEMES, TARGETS, Io, Scheme, Target
+from edgernn.targets import FORMS, FUSED_SCHEMES, INTEGER_SCHEMES, SCHEMES, TARGETS, Io, Scheme, Target
 
 DEFAULT_CLIP: ClipMethod = "mse"  # measured: less error than minmax in every benchmark row but one
 IOS: tuple[Io, ...] = ("float32", "int8", "int16")
@@ -175,10 +175,17 @@ def _options(quantize: str, target: str, form: str | None, io: str | None, clip:
             f"target '{device.name}': scheme must be one of {known}, which its runtime can run. Found: '{scheme}'.",
             hint=f"closest is --quantize {_INSTEAD.get(scheme, device.schemes[0])}.",
         )
+    chosen = one_of("form", form, FORMS) if form is not None else device.form
+    if chosen == "fused" and scheme not in FUSED_SCHEMES:
+        raise InputError(
+            f"form 'fused': scheme must be one of {', '.join(FUSED_SCHEMES)}. Found: '{scheme}', whose fused kernel is "
+            "twenty times slower than a loop on LiteRT.",
+            hint="leave --form out.",
+        )
     return Options(
         scheme,
         device,
-        one_of("form", form, FORMS) if form is not None else device.form,
+        chosen,
         _io(scheme, device, io),
         one_of("clip", clip, CLIP_METHODS) if clip is not None else DEFAULT_CLIP,
     )

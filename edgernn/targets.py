@@ -12,6 +12,7 @@ SCHEMES: tuple[Scheme, ...] = ("float32", "float16", "dynamic", "int8", "int16x8
 INTEGER_SCHEMES: tuple[Scheme, ...] = ("int8", "int16x8")
 Form = Literal["while", "while-variable", "unrolled", "fused"]
 FORMS: tuple[Form, ...] = ("while", "while-variable", "unrolled", "fused")
+FUSED_SCHEMES: tuple[Scheme, ...] = ("float32", "dynamic")
 Io = Literal["float32", "int8", "int16"]
 
 

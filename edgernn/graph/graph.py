@@ -11,7 +11,7 @@ import numpy as np
 
 from edgernn.graph.operators import Operator, Scan
 
-DType = Literal["float32", "int32", "bool", "int8", "int16", "float16"]
+DType = Literal["float32", "int32", "bool", "int8", "int16", "int64", "float16"]
 
 
 @dataclass(frozen=True)

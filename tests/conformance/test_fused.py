@@ -42,4 +42,3 @@ def test_other_loops_are_refused(name: str, rule: str) -> None:
     read, _, _ = prepared(name)
     with pytest.raises(UnsupportedError, match=rule):
         compile_graph(read.graph, Options("float32", PHONE, "fused", "float32", "mse"), None, {})
-

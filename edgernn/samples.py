@@ -116,10 +116,10 @@ class _ObjectsInsideError(Exception):
 
 
 def _load(path: Path) -> dict[str, Array]:
-    loaded = _read_array(lambda: np.load(path, allow_pickle=False), "the array")
-    if isinstance(loaded, np.ndarray):
-        return {"": loaded}
-    with loaded:
+    with path.open("rb") as stream:  # NumPy leaves a file that it opened itself open when it is damaged
+        loaded = _read_array(lambda: np.load(stream, allow_pickle=False), "the array")
+        if isinstance(loaded, np.ndarray):
+            return {"": loaded}
         return {name: _read_array(lambda name=name: loaded[name], f"array '{name}'") for name in loaded.files}
 
 

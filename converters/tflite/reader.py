@@ -21,6 +21,7 @@ _BITS = {
     **{"COMPLEX64": 64, "COMPLEX128": 128, "FLOAT8_E4M3FN": 8, "FLOAT8_E5M2": 8},
 }
 _DEEPEST = 32
+_LARGEST_BITS = 1 << 36  # of one tensor
 _CALLS = {"WHILE": 2, "IF": 2, "CALL_ONCE": 1, "STABLEHLO_WHILE": 2}  # operators that name other subgraphs
 
 
@@ -132,7 +133,7 @@ class _Reader:
             raise DamagedError(f"tensor '{name}' has an unknown type")
         _within(buffer, len(self.buffers), f"the buffer of tensor '{name}'")
         data_bytes = self.buffers[buffer][1]
-        if min(shape, default=0) < 0 or math.prod(shape) * _BITS.get(kind, 8) >= 1 << 40:
+        if min(shape, default=0) < 0 or math.prod(shape) * _BITS.get(kind, 8) >= _LARGEST_BITS:
             raise DamagedError(f"tensor '{name}' has the shape {list(shape)}")
         sparse = table.table(6) is not None
         if data_bytes and kind in _BITS and not sparse and data_bytes != -(-math.prod(shape) * _BITS[kind] // 8):

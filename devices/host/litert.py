@@ -66,21 +66,21 @@ class LiteRtSession:
                 warnings.simplefilter("ignore")  # TensorFlow's own interpreter says that it moves to ai-edge-litert
                 self.interpreter = self._interpreter_class(model_content=self._file.content, num_threads=self._threads)
                 self.interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
+        except Exception as error:  # the bindings have no common class of errors
             raise refused("LiteRT", self._file, error) from error
-        self._input_indices = [details["index"] for details in self.interpreter.get_input_details()]
-        self._output_indices = [details["index"] for details in self.interpreter.get_output_details()]
 
     def run(self, values: Mapping[str, Array]) -> dict[str, Array]:
         """Run once."""
-        for index, info in zip(self._input_indices, self.inputs, strict=True):
-            self.interpreter.set_tensor(index, np.ascontiguousarray(values[info.name]))
+        arrays = [np.ascontiguousarray(values[info.name]) for info in self.inputs]
+        main = self._file.main
         try:
+            for index, array in zip(main.inputs, arrays, strict=True):
+                self.interpreter.set_tensor(index, array)
             self.interpreter.invoke()
-        except (ValueError, RuntimeError) as error:
+            outputs = [self.interpreter.get_tensor(index) for index in main.outputs]
+        except Exception as error:
             raise refused("LiteRT", self._file, error) from error
-        pairs = zip(self.outputs, self._output_indices, strict=True)
-        return {info.name: self.interpreter.get_tensor(index) for info, index in pairs}
+        return {info.name: array for info, array in zip(self.outputs, outputs, strict=True)}
 
     def reset(self) -> None:
         """Forget the state: a fused LSTM's by resetting it; resource variables have no reset but a new interpreter."""

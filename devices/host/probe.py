@@ -19,10 +19,11 @@ from edgernn.converters.tflite.counting import count
 from edgernn.converters.tflite.file import TfliteFile
 from edgernn.converters.tflite.reader import read_tflite
 from edgernn.devices.host.session import Session, open_session
-from edgernn.errors import EdgernnError, InputError
+from edgernn.errors import EdgernnError, EnvironmentProblem, InputError
 
-_SECONDS, _SLOWEST = 60.0, 1e7  # limit for any model, and multiply-accumulates per second of the slowest machine
-_REFUSED, _OTHER = 10, 11
+_SECONDS, _LONGEST = 60.0, 1800.0  # limits for a model without and with any number of multiply-accumulates
+_SLOWEST = 1e7  # multiply-accumulates per second
+_ERRORS: dict[int, type[EdgernnError]] = {10: InputError, 11: EnvironmentProblem}  # exit statuses of the child
 
 
 def probe(file: TfliteFile, runtime: str, *, arena_bytes: int = 0) -> None:
@@ -38,10 +39,10 @@ def probe(file: TfliteFile, runtime: str, *, arena_bytes: int = 0) -> None:
         EnvironmentProblem: the runtime is not installed.
     """
     paths = [str(Path(edgernn.__path__[0]).parent), os.environ.get("PYTHONPATH", "")]
-    limit = _SECONDS + (count(file).macs or 0) / _SLOWEST
+    limit = min(_SECONDS + (count(file).macs or 0) / _SLOWEST, _LONGEST)
     try:
         run = subprocess.run(
-            [sys.executable, "-m", __name__, runtime, str(arena_bytes)],
+            [sys.executable, "-P", "-m", __name__, runtime, str(arena_bytes)],
             input=file.content,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)},
             capture_output=True,
@@ -52,11 +53,10 @@ def probe(file: TfliteFile, runtime: str, *, arena_bytes: int = 0) -> None:
         raise _broken(runtime, f"no end within {limit:.0f} s") from error
     if run.returncode < 0:
         raise _broken(runtime, f"the runtime crashed ({signal.Signals(-run.returncode).name})")
-    if run.returncode == _REFUSED:
-        message, _, hint = run.stdout.decode().strip().partition("\n")
-        raise InputError(message, hint=hint)
+    if run.returncode in _ERRORS:
+        message, _, hint = run.stdout.decode(errors="replace").strip().partition("\n")
+        raise _ERRORS[run.returncode](message, hint=hint)
     if run.returncode:
-        open_session(file, runtime)  # a missing package: the same error as in this process
         words = run.stderr.decode(errors="replace").strip().splitlines()
         raise _broken(runtime, words[-1] if words else f"exit status {run.returncode}")
 
@@ -85,9 +85,6 @@ def _run_once(content: bytes, runtime: str, arena_bytes: int) -> None:
 if __name__ == "__main__":
     try:
         _run_once(sys.stdin.buffer.read(), sys.argv[1], int(sys.argv[2]))
-    except InputError as error:
-        print(error.message, error.hint, sep="\n")
-        sys.exit(_REFUSED)
     except EdgernnError as error:
         print(error.message, error.hint, sep="\n")
-        sys.exit(_OTHER)
+        sys.exit(next(status for status, kind in _ERRORS.items() if isinstance(error, kind)))

@@ -47,8 +47,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     two = keras.Model({"a": a, "b": b}, {"p": layers.Dense(2, name="p")(layers.Concatenate()([layers.LSTM(3)(a), b]))})
     randomize(two, 4)
     two.save(place / "two.keras")
-    shapes = {"a": (STEPS, 2), "b": (4,)}
-    np.savez(place / "two.npz", **{n: random.standard_normal((20, *s)).astype("f4") for n, s in shapes.items()})
+    sequences, vectors = random.standard_normal((20, STEPS, 2)), random.standard_normal((20, 4))
+    np.savez(place / "two.npz", a=sequences.astype("f4"), b=vectors.astype("f4"))
 
     ids = keras.Sequential([keras.Input((STEPS,), dtype="int32", name="ids"), layers.Embedding(11, 4, mask_zero=True)])
     ids.add(layers.LSTM(4))

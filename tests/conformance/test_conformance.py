@@ -15,7 +15,7 @@ from edgernn.compiler import Options, compile_graph
 from edgernn.converters.keras.reader import ReadModel, read_model
 from edgernn.devices.host.session import Session, open_session
 from edgernn.errors import UnsupportedError
-from edgernn.targets import MICRO, PHONE, Form, Scheme, Target
+from edgernn.targets import INTEGER_SCHEMES, MICRO, PHONE, Form, Scheme, Target
 
 Array = NDArray[Any]
 SAMPLES, TESTED = 24, 4
@@ -115,6 +115,9 @@ def test_conforms(name: str, scheme: Scheme, target: Target, form: Form, runtime
         return
     content = compile_graph(read.graph, options, samples, {})
     assert compile_graph(read.graph, options, samples, {}) == content, "conversion must be deterministic"
+    if scheme in INTEGER_SCHEMES and (integer_io or not case.mask):  # a mask is taken from float inputs, where shown
+        ends = 0 if integer_io else len(read.graph.inputs) + len(read.graph.outputs)
+        assert floats(content) <= ends, "float tensors only where an integer model shows float inputs and outputs"
     otherwise = case.wide_tolerance if scheme == "int16x8" else case.int8_tolerance
     tolerance = TOLERANCE.get((scheme, target.name), otherwise)
     for runtime in runtimes:
@@ -124,6 +127,13 @@ def test_conforms(name: str, scheme: Scheme, target: Target, form: Form, runtime
         again = run(session, read, {n: a[0] for n, a in samples.items()}, masks)
         assert all(np.array_equal(a, b) for a, b in zip(again, outputs[0], strict=True)), "a run must not leave a state"
         assert relative_error(outputs, expected) <= tolerance, runtime
+
+
+def floats(content: bytes) -> int:
+    """How many float tensors an artifact has."""
+    from edgernn.converters.tflite.reader import read_tflite
+
+    return sum(tensor.dtype == "float32" for graph in read_tflite(content).subgraphs for tensor in graph.tensors)
 
 
 def masks_of(content: bytes) -> list[dict[str, Any]]:

@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-
 from edgernn.calibration import CLIP_METHODS, ClipMethod
 from edgernn.compiler import Options, compile_graph
 from edgernn.converters.keras.reader import ReadModel, read_model
-from edgernn.errors import InputError, UnsupportedError
+from edgernn.errors import InputError
 from edgernn.files import atomic_write, check_writable
-from edgernn.graph import Graph
 from edgernn.samples import Samples, Source, load_samples
 from edgernn.targets import FORMS, FUSED_SCHEMES, INTEGER_SCHEMES, SCHEMES, TARGETS, Io, Scheme, Target
 
@@ -117,7 +114,6 @@ def convert(
     report = on_progress or _ignore
     report("reading the model")
     read = read_model(model, steps=steps)
-    check_finite_weights(read.graph)
     samples = _calibration(calibration, read)
     report("compiling" if samples is None else f"calibrating with {samples.count} samples and compiling")
     inputs = samples.inputs if samples is not None else None
@@ -230,22 +226,3 @@ def _check_overwrites(output: str | os.PathLike[str], model: Any, calibration: S
         if os.path.samefile(output, source):
             message = f"output '{output!s}': must be another file than the {what}. Found: the same."
             raise InputError(message, hint="choose another path with --output.")
-
-
-def check_finite_weights(graph: Graph) -> None:
-    """Refuse weights with NaN or infinity: quantized, they would silently become numbers.
-
-    Raises:
-        UnsupportedError: names every layer that has such a weight.
-    """
-    broken = []
-    for node in graph.walk():
-        for value in node.inputs:
-            if value.data is None or value.data.dtype.kind != "f" or np.isfinite(value.data).all():
-                continue
-            kind = "NaN" if np.isnan(value.data).any() else "infinity"
-            layer = node.layer or value.name
-            message = f"layer '{layer}': weights must be finite numbers. Found: {kind} in '{value.name}'."
-            broken.append((message, "train again: with a lower learning rate, clipped gradients or cleaner data."))
-    if broken:
-        raise UnsupportedError(dict.fromkeys(broken))

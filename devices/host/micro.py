@@ -23,8 +23,8 @@ from edgernn.errors import InputError, missing_extra
 
 PACKAGE = "tflite-micro"
 ALIGNMENT = 16
-_FIRST_ARENA, _LARGEST_ARENA = 1 << 24, 1 << 31
-_TOO_SMALL = re.compile(r"missing: \d+")
+_FIRST_ARENA, _LARGEST_ARENA = 1 << 24, 1 << 30
+_TOO_SMALL = re.compile(r"missing: (\d+)|Too many buffers")
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,10 @@ class MicroSession:
                 failure = self._load(Interpreter, size)
             if failure is None:
                 return
-            if arena_bytes or size >= _LARGEST_ARENA or not _TOO_SMALL.search(report[0]):
+            lacks = _TOO_SMALL.search("".join(report))
+            size = 4 * size + int(lacks[1] or 0) if lacks else size
+            if arena_bytes or not lacks or size > _LARGEST_ARENA:
                 raise refused("TFLite-Micro", file, failure, "".join(report)) from failure
-            size *= 4
 
     def _load(self, interpreter: Any, size: int) -> Exception | None:
         try:

@@ -28,6 +28,7 @@ _WEIGHTS = {
     "MUL": (0, 1),
     "PRELU": (1,),
 }
+_ELEMENTWISE = ("ADD", "SUB", "MUL")
 _NUMBERS = ("float32", "float16", "int8", "int16", "uint8", "int4")
 
 
@@ -36,7 +37,7 @@ class Count:
     """What the operators of a file show.
 
     Attributes:
-        parameters: elements of the weights, each counted once; scalars are no weights.
+        parameters: elements of the weights, each counted once; the scalars of elementwise operators are none.
         macs: multiply-accumulates of the matrix products of one inference, or None if the number of turns of a loop
             is not written in the file.
         macs_per_step: of the body of the file's only loop; None if there is not exactly one.
@@ -66,7 +67,9 @@ def _parameters(file: TfliteFile) -> int:
                     continue
                 tensor = graph.tensors[widened.get(index, index)]
                 bias = position >= 2 and tensor.dtype in ("int32", "int64")
-                if tensor.data_bytes and tensor.size > 1 and (bias or tensor.dtype in _NUMBERS):
+                if operator.name in _ELEMENTWISE and tensor.size == 1:  # the 1 of 1 - z, say
+                    continue
+                if tensor.data_bytes and (bias or tensor.dtype in _NUMBERS):
                     weights[tensor.buffer] = tensor.size
     return sum(weights.values())
 

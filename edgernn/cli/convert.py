@@ -32,8 +32,11 @@ from edgernn.cli.output import json_option, kib, note, print_json, print_table, 
     metavar="float32|int8|int16",
     help="Type of inputs and outputs.  [default: float32 for phone, the scheme's integers for micro]",
 )
-@click.option("--form", metavar="FORM", help="How loops are written: while, while-variable or unrolled.  [default: "
-              "the target's best]")  # fmt: skip
+@click.option(
+    "--form",
+    metavar="FORM",
+    help="How loops are written: while, while-variable, unrolled or fused.  [default: the target's best]",
+)
 @click.option("--clip", metavar="minmax|percentile|mse", help="How much of the calibrated ranges is kept.")
 @json_option
 def command(

@@ -67,7 +67,7 @@ class LiteRtSession:
                 self.interpreter = self._interpreter_class(model_content=self._file.content, num_threads=self._threads)
                 self.interpreter.allocate_tensors()
         except Exception as error:  # the bindings have no common class of errors
-            raise refused("LiteRT", self._file, error) from error
+            raise refused(f"LiteRT ({self.description})", self._file, error) from error
 
     def run(self, values: Mapping[str, Array]) -> dict[str, Array]:
         """Run once."""
@@ -79,7 +79,7 @@ class LiteRtSession:
             self.interpreter.invoke()
             outputs = [self.interpreter.get_tensor(index) for index in main.outputs]
         except Exception as error:
-            raise refused("LiteRT", self._file, error) from error
+            raise refused(f"LiteRT ({self.description})", self._file, error) from error
         return {info.name: array for info, array in zip(self.outputs, outputs, strict=True)}
 
     def reset(self) -> None:
@@ -94,7 +94,7 @@ def refused(runtime: str, file: TfliteFile, error: Exception, words: str = "") -
     """The error for a file that a runtime does not take, in the runtime's own words.
 
     Args:
-        runtime: its name for people.
+        runtime: its name for people, with its package.
         file: what it was given.
         error: what Python saw.
         words: what the runtime wrote to standard error.
@@ -107,6 +107,8 @@ def refused(runtime: str, file: TfliteFile, error: Exception, words: str = "") -
         hint = f"it holds operators that are not built in: {', '.join(custom)}. {hint[0].upper()}{hint[1:]}"
     elif runtime == "TFLite-Micro":
         hint = "convert with --target micro."
+    elif LITERT_PACKAGES[0].package not in runtime:
+        hint = f"{LITERT_PACKAGES[0].package} runs more than this package: pip install 'edgernn[runtime]'"
     return InputError(
         f"artifact: must run on {runtime}. Found: {(known or [type(error).__name__])[0][:200]}", hint=hint
     )

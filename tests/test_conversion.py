@@ -182,8 +182,8 @@ def test_weights_that_are_no_numbers_are_named_layer_by_layer() -> None:
     with pytest.raises(UnsupportedError) as caught:
         convert(model)
     first, second = caught.value.message.splitlines()
-    assert first == "layer 'gru': weight 'bias' must be finite. Found: 2 NaN, 0 infinite of 102."
-    assert second == "layer 'dense': weight 'bias' must be finite. Found: 0 NaN, 1 infinite of 3."
+    assert first == f"layer '{model.layers[0].name}': weight 'bias' must be finite. Found: 2 NaN, 0 infinite of 102."
+    assert second == f"layer '{model.layers[-1].name}': weight 'bias' must be finite. Found: 0 NaN, 1 infinite of 3."
 
 
 def test_a_source_is_never_overwritten(tmp_path: Path) -> None:

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -128,21 +124,6 @@ def test_a_failed_check_is_exit_status_1(
     assert run(verify) == 0
     assert run([*verify, "--tolerance", "1e-9"]) == 1
     assert "Traceback" not in capfd.readouterr().err
-
-
-def test_an_interrupt_leaves_nothing_behind(tmp_path: Path, made: Path) -> None:
-    samples = np.random.default_rng(0).standard_normal((4000, STEPS, FEATURES)).astype("f4")
-    np.savez(tmp_path / "many.npz", x=np.repeat(samples, 60, axis=0))
-    output = tmp_path / "out.tflite"
-    command = [sys.executable, "-m", "edgernn", "convert", str(made / "model.keras"), "-o", str(output)]
-    command += ["--quantize", "int8", "--calibration", str(tmp_path / "many.npz")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(1.2)
-    os.kill(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "Traceback" not in errors
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["many.npz"]
 
 
 def test_pickles_really_would_run(tmp_path: Path) -> None:

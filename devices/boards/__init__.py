@@ -1,0 +1,1 @@
+"""The boards that edgernn knows, one TOML file each."""

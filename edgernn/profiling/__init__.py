@@ -1,0 +1,1 @@
+"""The verb ``profile``: bytes, memory, times, and whether it fits."""

@@ -1,0 +1,1 @@
+"""A comparison as files to read: Markdown, plots, and one self-contained HTML page."""

@@ -24,6 +24,7 @@ from benchmarks.stock import cache_name, stock_conversions
 from benchmarks.tasks import RECIPES, TaskError, task_scores
 from benchmarks.timing import litert_timing
 from benchmarks.workload import Size
+from edgernn.devices.host.machine import processor
 from edgernn.files import atomic_write
 
 CACHE = ROOT / "runs" / "benchmark"
@@ -119,22 +120,13 @@ def _timed(conversions: list[Conversion], folder: Path, rounds: int) -> tuple[li
 
 def environment() -> dict[str, str]:
     """The machine and the versions that the figures depend on."""
-    found = {"processor": f"{_processor()}, {os.cpu_count()} cores", "Python": platform.python_version()}
+    found = {"processor": f"{processor()}, {os.cpu_count()} cores", "Python": platform.python_version()}
     for package in PACKAGES:
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             found[package] = "not installed"
     return found
-
-
-def _processor() -> str:
-    """The processor's name; `platform` knows it on few systems."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 @click.command()

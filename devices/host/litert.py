@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import time
 import warnings
 from collections.abc import Mapping
 from importlib import metadata
@@ -13,7 +14,7 @@ import numpy as np
 
 from edgernn.converters.tflite.file import TfliteFile
 from edgernn.devices.host.packages import LITERT_PACKAGES, RuntimePackage
-from edgernn.devices.host.session import Array, Runtime, tensor_infos
+from edgernn.devices.host.session import Array, Opening, Runtime, tensor_infos
 from edgernn.devices.host.stderr import captured_stderr
 from edgernn.errors import EnvironmentProblem, InputError, missing_extra
 
@@ -64,23 +65,36 @@ class LiteRtSession:
         try:
             with captured_stderr(), warnings.catch_warnings():  # the delegates announce themselves
                 warnings.simplefilter("ignore")  # TensorFlow's own interpreter says that it moves to ai-edge-litert
+                start = time.perf_counter()
                 self.interpreter = self._interpreter_class(model_content=self._file.content, num_threads=self._threads)
+                loaded = time.perf_counter()
                 self.interpreter.allocate_tensors()
+                self.opening = Opening(loaded - start, time.perf_counter() - loaded)
         except Exception as error:  # the bindings have no common class of errors
             raise refused(f"LiteRT ({self.description})", self._file, error) from error
 
     def run(self, values: Mapping[str, Array]) -> dict[str, Array]:
         """Run once."""
+        self.feed(values)
+        self.invoke()
+        outputs = [self.interpreter.get_tensor(index) for index in self._file.main.outputs]
+        return {info.name: array for info, array in zip(self.outputs, outputs, strict=True)}
+
+    def feed(self, values: Mapping[str, Array]) -> None:
+        """Set the inputs only."""
         arrays = [np.ascontiguousarray(values[info.name]) for info in self.inputs]
-        main = self._file.main
         try:
-            for index, array in zip(main.inputs, arrays, strict=True):
+            for index, array in zip(self._file.main.inputs, arrays, strict=True):
                 self.interpreter.set_tensor(index, array)
-            self.interpreter.invoke()
-            outputs = [self.interpreter.get_tensor(index) for index in main.outputs]
         except Exception as error:
             raise refused(f"LiteRT ({self.description})", self._file, error) from error
-        return {info.name: array for info, array in zip(self.outputs, outputs, strict=True)}
+
+    def invoke(self) -> None:
+        """Compute only, from the inputs that were fed last."""
+        try:
+            self.interpreter.invoke()
+        except Exception as error:
+            raise refused(f"LiteRT ({self.description})", self._file, error) from error
 
     def reset(self) -> None:
         """Forget the state: a fused LSTM's by resetting it; resource variables have no reset but a new interpreter."""

@@ -6,6 +6,7 @@ Pointers have 64 bits here, so an arena is a little larger than on a 32-bit devi
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -17,7 +18,7 @@ from edgernn.converters.tflite.file import TfliteFile
 from edgernn.converters.tflite.reader import read_tflite
 from edgernn.devices.host.litert import refused
 from edgernn.devices.host.probe import probe
-from edgernn.devices.host.session import Array, Runtime, tensor_infos
+from edgernn.devices.host.session import Array, Opening, Runtime, tensor_infos
 from edgernn.devices.host.stderr import captured_stderr
 from edgernn.errors import InputError, missing_extra
 
@@ -42,6 +43,19 @@ class Arena:
     tail: int
 
 
+def find_micro_interpreter() -> Any:
+    """The class `Interpreter` of TFLite-Micro's package.
+
+    Raises:
+        EnvironmentProblem: it is not installed.
+    """
+    try:
+        from tflite_micro.python.tflite_micro.runtime import Interpreter
+    except ImportError as error:
+        raise missing_extra(PACKAGE, "micro", "Running a .tflite file on TFLite-Micro") from error
+    return Interpreter
+
+
 class MicroSession:
     """An artifact in a TFLite-Micro interpreter; see `edgernn.devices.host.session.Session`."""
 
@@ -58,17 +72,14 @@ class MicroSession:
             InputError: TFLite-Micro refuses the file.
             EnvironmentProblem: TFLite-Micro is not installed.
         """
-        try:
-            from tflite_micro.python.tflite_micro.runtime import Interpreter
-        except ImportError as error:
-            raise missing_extra(PACKAGE, "micro", "Running a .tflite file on TFLite-Micro") from error
+        interpreter = find_micro_interpreter()
         self.description = f"{PACKAGE} {metadata.version(PACKAGE)}"
         self.inputs, self.outputs = tensor_infos(file), tensor_infos(file, outputs=True)
         self._file = file
         size = arena_bytes or _FIRST_ARENA
         while True:
             with captured_stderr() as report:
-                failure = self._load(Interpreter, size)
+                failure = self._load(interpreter, size)
             if failure is None:
                 return
             lacks = _TOO_SMALL.search("".join(report))
@@ -77,20 +88,33 @@ class MicroSession:
                 raise refused("TFLite-Micro", file, failure, "".join(report)) from failure
 
     def _load(self, interpreter: Any, size: int) -> Exception | None:
+        start = time.perf_counter()
         try:
             self.interpreter = interpreter.from_bytes(self._file.content, arena_size=size)
+            self.opening = Opening(time.perf_counter() - start, 0.0)
         except Exception as error:  # the bindings have no common class of errors
             return error
         return None
 
     def run(self, values: Mapping[str, Array]) -> dict[str, Array]:
         """Run once."""
+        self.feed(values)
+        self.invoke()
+        return {info.name: np.array(self.interpreter.get_output(k)) for k, info in enumerate(self.outputs)}
+
+    def feed(self, values: Mapping[str, Array]) -> None:
+        """Set the inputs only."""
         arrays = [np.ascontiguousarray(values[info.name]) for info in self.inputs]
         try:
             for index, array in enumerate(arrays):
                 self.interpreter.set_input(array, index)
+        except Exception as error:
+            raise refused("TFLite-Micro", self._file, error) from error
+
+    def invoke(self) -> None:
+        """Compute only, from the inputs that were fed last."""
+        try:
             self.interpreter.invoke()
-            return {info.name: np.array(self.interpreter.get_output(k)) for k, info in enumerate(self.outputs)}
         except Exception as error:
             raise refused("TFLite-Micro", self._file, error) from error
 

@@ -1,15 +1,19 @@
-"""Tries an artifact in a process of its own, which may crash or hang; kernels trust what a file says.
+"""Runs an artifact once in a process of its own, which may crash or hang: kernels trust what a file says.
 
-``python -m edgernn.devices.host.probe RUNTIME [ARENA_BYTES]`` reads the file from standard input, runs it once on zeros
-and prints ``ok``, or why the runtime refuses it.
+What only a fresh process can tell is measured on the way: the cold start and the growth of its resident memory.
+``python -m edgernn.devices.host.probe RUNTIME ARENA_BYTES THREADS`` reads the file from standard input, runs it once on
+zeros and prints a `FreshRun` as JSON, or why the runtime refuses it.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +22,7 @@ import edgernn
 from edgernn.converters.tflite.counting import count
 from edgernn.converters.tflite.file import TfliteFile
 from edgernn.converters.tflite.reader import read_tflite
-from edgernn.devices.host.session import Session, open_session
+from edgernn.devices.host.session import open_session
 from edgernn.errors import EdgernnError, EnvironmentProblem, InputError
 
 _SECONDS, _LONGEST = 60.0, 1800.0  # limits for a model without and with any number of multiply-accumulates
@@ -26,13 +30,37 @@ _SLOWEST = 1e7  # multiply-accumulates per second
 _ERRORS: dict[int, type[EdgernnError]] = {10: InputError, 11: EnvironmentProblem}  # exit statuses of the child
 
 
-def probe(file: TfliteFile, runtime: str, *, arena_bytes: int = 0) -> None:
+@dataclass(frozen=True)
+class FreshRun:
+    """What one run in a fresh process showed; its runtime had been imported, nothing else.
+
+    Attributes:
+        load_us: microseconds to read the model and make an interpreter.
+        allocate_us: to plan and take memory, delegates included.
+        first_invoke_us: to compute once, on zeros.
+        rss_bytes: growth of the process's resident set meanwhile, which includes the parts of the runtime itself that
+            are used for the first time; 0 where the system does not tell.
+    """
+
+    load_us: float
+    allocate_us: float
+    first_invoke_us: float
+    rss_bytes: int
+
+    @property
+    def cold_start_us(self) -> float:
+        """From the model's bytes to the first answer."""
+        return self.load_us + self.allocate_us + self.first_invoke_us
+
+
+def probe(file: TfliteFile, runtime: str, *, arena_bytes: int = 0, threads: int = 1) -> FreshRun:
     """Run an artifact once on zeros in another process.
 
     Args:
         file: the artifact.
         runtime: as `open_session` takes it.
         arena_bytes: size of TFLite-Micro's arena; 0 for any.
+        threads: how many LiteRT may use.
 
     Raises:
         InputError: the runtime refuses the artifact, crashes on it, or does not come to an end.
@@ -42,7 +70,7 @@ def probe(file: TfliteFile, runtime: str, *, arena_bytes: int = 0) -> None:
     limit = min(_SECONDS + (count(file).macs or 0) / _SLOWEST, _LONGEST)
     try:
         run = subprocess.run(
-            [sys.executable, "-P", "-m", __name__, runtime, str(arena_bytes)],
+            [sys.executable, "-P", "-m", __name__, runtime, str(arena_bytes), str(threads)],
             input=file.content,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)},
             capture_output=True,
@@ -59,6 +87,7 @@ def probe(file: TfliteFile, runtime: str, *, arena_bytes: int = 0) -> None:
     if run.returncode:
         words = run.stderr.decode(errors="replace").strip().splitlines()
         raise _broken(runtime, words[-1] if words else f"exit status {run.returncode}")
+    return FreshRun(**json.loads(run.stdout))
 
 
 def _broken(runtime: str, found: str) -> InputError:
@@ -68,23 +97,41 @@ def _broken(runtime: str, found: str) -> InputError:
     )
 
 
-def _open(file: TfliteFile, runtime: str, arena_bytes: int) -> Session:
-    if not arena_bytes:
-        return open_session(file, runtime)
-    from edgernn.devices.host.micro import MicroSession
-
-    return MicroSession(file, arena_bytes)
-
-
-def _run_once(content: bytes, runtime: str, arena_bytes: int) -> None:
+def _run_once(content: bytes, runtime: str, arena_bytes: int, threads: int) -> FreshRun:
     file = read_tflite(content)
-    session = _open(file, runtime, arena_bytes)
-    session.run({info.name: np.zeros(info.shape, info.dtype) for info in session.inputs})
+    if runtime == "micro":
+        from edgernn.devices.host.micro import MicroSession, find_micro_interpreter
+
+        find_micro_interpreter()
+    else:
+        from edgernn.devices.host.litert import find_interpreter
+
+        find_interpreter()
+    before = _resident_bytes()
+    session = MicroSession(file, arena_bytes) if arena_bytes else open_session(file, runtime, threads=threads)
+    session.feed({info.name: np.zeros(info.shape, info.dtype) for info in session.inputs})
+    start = time.perf_counter()
+    session.invoke()
+    first = time.perf_counter() - start
+    opening = session.opening
+    return FreshRun(1e6 * opening.load, 1e6 * opening.allocate, 1e6 * first, max(0, _resident_bytes() - before))
+
+
+def _resident_bytes() -> int:
+    """The process's resident set now; where there is no /proc, the largest that it ever had."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 if __name__ == "__main__":
     try:
-        _run_once(sys.stdin.buffer.read(), sys.argv[1], int(sys.argv[2]))
+        found = _run_once(sys.stdin.buffer.read(), sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+        print(json.dumps(asdict(found)))
     except EdgernnError as error:
         print(error.message, error.hint, sep="\n")
         sys.exit(next(status for status, kind in _ERRORS.items() if isinstance(error, kind)))

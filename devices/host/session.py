@@ -60,6 +60,19 @@ class TensorInfo:
         return (ends.min - self.zero_point) * self.scale, (ends.max - self.zero_point) * self.scale
 
 
+@dataclass(frozen=True)
+class Opening:
+    """Seconds that it took to make an artifact ready to run.
+
+    Attributes:
+        load: reading the model and making an interpreter for it.
+        allocate: planning and taking memory, delegates included; TFLite-Micro does both as one, under `load`.
+    """
+
+    load: float
+    allocate: float
+
+
 class Session(Protocol):
     """An artifact that is ready to run.
 
@@ -68,15 +81,23 @@ class Session(Protocol):
         description: the package that brings the runtime, with its version.
         inputs: of the artifact, in its order.
         outputs: likewise.
+        opening: how long it took to get ready.
     """
 
     runtime: Runtime
     description: str
+    opening: Opening
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
 
     def run(self, values: Mapping[str, Array]) -> dict[str, Array]:
         """Run once: one array per input, of its shape and type; copies of the outputs, likewise."""
+
+    def feed(self, values: Mapping[str, Array]) -> None:
+        """Set the inputs only."""
+
+    def invoke(self) -> None:
+        """Compute only, from the inputs that were fed last: what a latency is."""
 
     def reset(self) -> None:
         """Forget the state that earlier runs have left."""

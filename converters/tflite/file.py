@@ -12,6 +12,13 @@ from typing import Any
 
 from edgernn.converters.tflite.writer import METADATA_NAME
 
+# Bits per element, by type; strings and handles of resources have no size that a file tells.
+BITS: Mapping[str, int] = {
+    **{"float32": 32, "float16": 16, "bfloat16": 16, "float64": 64, "bool": 8, "int2": 2, "int4": 4, "uint4": 4},
+    **{"int8": 8, "int16": 16, "int32": 32, "int64": 64, "uint8": 8, "uint16": 16, "uint32": 32, "uint64": 64},
+    **{"complex64": 64, "complex128": 128, "float8_e4m3fn": 8, "float8_e5m2": 8},
+}
+
 
 @dataclass(frozen=True)
 class FileTensor:
@@ -44,6 +51,11 @@ class FileTensor:
         return math.prod(self.shape)
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of its value; 0 for strings and handles of resources."""
+        return -(-self.size * BITS.get(self.dtype, 0) // 8)
+
+    @property
     def scale(self) -> float:
         """The scale of a tensor that is quantized as a whole, else 0."""
         return self.scales[0] if len(self.scales) == 1 else 0.0
@@ -56,13 +68,25 @@ class FileTensor:
 
 @dataclass(frozen=True)
 class FileOperator:
-    """One operator: its name (a custom one's own), version, tensor indices (-1: absent) and the subgraphs it runs."""
+    """One operator.
+
+    Attributes:
+        name: of the builtin, or a custom one's own.
+        version: of the builtin.
+        inputs: tensor indices; -1 is an absent one.
+        outputs: likewise.
+        subgraphs: that it runs.
+        variable: of a VAR_HANDLE, the name of the resource.
+        custom: whether it is none of the format's builtins.
+    """
 
     name: str
     version: int
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     subgraphs: tuple[int, ...]
+    variable: str = ""
+    custom: bool = False
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,16 @@ class Table:
             raise DamagedError(f"the table at {position} has a field outside of it")
         return cls(source, position, offsets)
 
+    @property
+    def header(self) -> tuple[int, int]:
+        """Position and size of the list of its field offsets, which several tables may share."""
+        return self.position - self.source.scalar(self.position, "i"), 4 + 2 * len(self.offsets)
+
+    @property
+    def size(self) -> int:
+        """Bytes of its own, at `position`."""
+        return int(self.source.scalar(self.header[0] + 2, "H"))
+
     def _field(self, index: int) -> int:
         """Position of field `index` of the schema's table, or 0."""
         offset = self.offsets[index] if index < len(self.offsets) else 0

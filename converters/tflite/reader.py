@@ -10,16 +10,11 @@ import math
 import os
 from pathlib import Path
 
-from edgernn.converters.tflite.file import FileOperator, FileSignature, FileSubgraph, FileTensor, TfliteFile
+from edgernn.converters.tflite.file import BITS, FileOperator, FileSignature, FileSubgraph, FileTensor, TfliteFile
 from edgernn.converters.tflite.flatbuffer import schema
 from edgernn.converters.tflite.flatbytes import DamagedError, FlatBytes, Table
 from edgernn.errors import InputError
 
-_BITS = {
-    **{"FLOAT32": 32, "FLOAT16": 16, "BFLOAT16": 16, "FLOAT64": 64, "BOOL": 8, "INT2": 2, "INT4": 4, "UINT4": 4},
-    **{"INT8": 8, "INT16": 16, "INT32": 32, "INT64": 64, "UINT8": 8, "UINT16": 16, "UINT32": 32, "UINT64": 64},
-    **{"COMPLEX64": 64, "COMPLEX128": 128, "FLOAT8_E4M3FN": 8, "FLOAT8_E5M2": 8},
-}
 _DEEPEST = 32
 _LARGEST_BITS = 1 << 36  # of one tensor
 _CALLS = {"WHILE": 2, "IF": 2, "CALL_ONCE": 1, "STABLEHLO_WHILE": 2}  # operators that name other subgraphs
@@ -44,10 +39,15 @@ def read_tflite(source: str | os.PathLike[str] | bytes, where: str = "") -> Tfli
     try:
         return _Reader(content).read()
     except DamagedError as error:
-        raise InputError(
-            f"{where}: must be a complete .tflite model. Found: damaged or truncated: {error}.",
-            hint="copy the file again, or make it again with edgernn convert.",
-        ) from error
+        raise damaged(where, error) from error
+
+
+def damaged(where: str, error: DamagedError) -> InputError:
+    """The error for a file that breaks the format."""
+    return InputError(
+        f"{where}: must be a complete .tflite model. Found: damaged or truncated: {error}.",
+        hint="copy the file again, or make it again with edgernn convert.",
+    )
 
 
 def _content(path: Path, where: str) -> bytes:
@@ -67,7 +67,7 @@ class _Reader:
 
     def __init__(self, content: bytes) -> None:
         names = schema()
-        self.types = {value: key for key, value in vars(names.TensorType).items() if isinstance(value, int)}
+        self.types = {value: key.lower() for key, value in vars(names.TensorType).items() if isinstance(value, int)}
         self.codes = {value: key for key, value in vars(names.BuiltinOperator).items() if isinstance(value, int)}
         self.content = content
         self.known: dict[Table, FileTensor] = {}
@@ -106,12 +106,13 @@ class _Reader:
         position, size = self.buffers[index]
         return self.content[position : position + size]
 
-    def operator_code(self, table: Table) -> tuple[str, int]:
+    def operator_code(self, table: Table) -> tuple[str, int, bool]:
         number = max(table.scalar(0, "b"), table.scalar(3, "i"))
         name = self.codes.get(number)
         if name is None:
             raise DamagedError(f"there is no operator number {number}")
-        return (table.text(1) or "CUSTOM") if name == "CUSTOM" else name, table.scalar(2, "i", 1)
+        custom = name == "CUSTOM"
+        return (table.text(1) or name) if custom else name, table.scalar(2, "i", 1), custom
 
     def subgraph(self, table: Table, subgraphs: int) -> FileSubgraph:
         tensors = tuple(self.tensor(entry) for entry in table.list(0))
@@ -133,14 +134,14 @@ class _Reader:
             raise DamagedError(f"tensor '{name}' has an unknown type")
         _within(buffer, len(self.buffers), f"the buffer of tensor '{name}'")
         data_bytes = self.buffers[buffer][1]
-        if min(shape, default=0) < 0 or math.prod(shape) * _BITS.get(kind, 8) >= _LARGEST_BITS:
+        if min(shape, default=0) < 0 or math.prod(shape) * BITS.get(kind, 8) >= _LARGEST_BITS:
             raise DamagedError(f"tensor '{name}' has the shape {list(shape)}")
         sparse = table.table(6) is not None
-        if data_bytes and kind in _BITS and not sparse and data_bytes != -(-math.prod(shape) * _BITS[kind] // 8):
-            raise DamagedError(f"tensor '{name}' {list(shape)} has {data_bytes} bytes of {kind.lower()}")
+        if data_bytes and kind in BITS and not sparse and data_bytes != -(-math.prod(shape) * BITS[kind] // 8):
+            raise DamagedError(f"tensor '{name}' {list(shape)} has {data_bytes} bytes of {kind}")
         scales, zero_points, axis = self.quantization(table, name, shape)
         variable = bool(table.scalar(5, "B"))
-        return FileTensor(name, shape, kind.lower(), buffer, data_bytes, scales, zero_points, axis, variable)
+        return FileTensor(name, shape, kind, buffer, data_bytes, scales, zero_points, axis, variable)
 
     def quantization(
         self, table: Table, name: str, shape: tuple[int, ...]
@@ -162,7 +163,7 @@ class _Reader:
     def operator(self, table: Table, tensors: int, subgraphs: int) -> FileOperator:
         index = table.scalar(0, "I")
         _within(index, len(self.operator_codes), "an operator's code")
-        name, version = self.operator_codes[index]
+        name, version, custom = self.operator_codes[index]
         inputs, outputs = table.integers(1), table.integers(2)
         for number in (*inputs, *outputs, *table.integers(8)):
             if number != -1:
@@ -171,7 +172,8 @@ class _Reader:
         called = tuple(options.scalar(k, "i") if options else 0 for k in range(_CALLS.get(name, 0)))
         for number in called:
             _within(number, subgraphs, f"a subgraph of {name}")
-        return FileOperator(name, version, inputs, outputs, called)
+        variable = f"{options.text(0)}/{options.text(1)}" if options and name == "VAR_HANDLE" else ""
+        return FileOperator(name, version, inputs, outputs, called, variable, custom)
 
     def signature(self, table: Table, subgraphs: tuple[FileSubgraph, ...]) -> FileSignature:
         index = table.scalar(4, "I")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgernn.devices.host.micro import arena_bytes, smallest_arena
+from edgernn.devices.host.arena import arena_bytes, smallest_arena
 from edgernn.devices.host.session import open_session
 
 Array = NDArray[Any]

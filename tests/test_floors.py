@@ -12,7 +12,7 @@ from recurrent_graphs import graph_of, noise
 from benchmarks.workload import Size, workload
 from edgernn.compiler import Options, compile_graph
 from edgernn.conversion import convert
-from edgernn.devices.host.micro import arena_bytes
+from edgernn.devices.host.arena import arena_bytes
 from edgernn.devices.host.session import open_session
 from edgernn.targets import MICRO, PHONE
 

@@ -15,12 +15,10 @@ from typing import Any
 import numpy as np
 
 from edgernn.converters.tflite.file import TfliteFile
-from edgernn.converters.tflite.reader import read_tflite
 from edgernn.devices.host.litert import refused
-from edgernn.devices.host.probe import probe
 from edgernn.devices.host.session import Array, Opening, Runtime, tensor_infos
 from edgernn.devices.host.stderr import captured_stderr
-from edgernn.errors import InputError, missing_extra
+from edgernn.errors import missing_extra
 
 PACKAGE = "tflite-micro"
 ALIGNMENT = 16
@@ -131,48 +129,3 @@ class MicroSession:
             for part in ("total", "head", "tail")
         )
         return Arena(used, head, tail)
-
-
-def arena_bytes(content: bytes) -> Arena:
-    """The arena that an artifact takes.
-
-    Raises:
-        InputError: damaged, or TFLite-Micro cannot run it.
-        EnvironmentProblem: TFLite-Micro is not installed.
-    """
-    session = MicroSession(read_tflite(content))
-    session.run({info.name: np.zeros(info.shape, info.dtype) for info in session.inputs})
-    return session.arena()
-
-
-def smallest_arena(content: bytes) -> int:
-    """The smallest arena in which an artifact starts and runs, in steps of 16 bytes.
-
-    It is at least what stays allocated. Planning where the tensors go can need more than that, by tens of KiB where
-    there are hundreds of tensors.
-    """
-    used = arena_bytes(content).used
-    if runs_in(content, used):
-        return used
-    too_small, enough = used // ALIGNMENT * ALIGNMENT, 2 * used
-    while not runs_in(content, enough):
-        too_small, enough = enough, 2 * enough
-    while enough - too_small > ALIGNMENT:
-        middle = (too_small + enough) // 2 // ALIGNMENT * ALIGNMENT
-        if runs_in(content, middle):
-            enough = middle
-        else:
-            too_small = middle
-    return enough
-
-
-def runs_in(content: bytes, size: int) -> bool:
-    """Whether TFLite-Micro runs the artifact in an arena of `size` bytes.
-
-    It is tried in a process of its own: some kernels do not check whether they were given memory, and crash.
-    """
-    try:
-        probe(read_tflite(content), "micro", arena_bytes=size)
-    except InputError:
-        return False
-    return True

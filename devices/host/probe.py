@@ -1,8 +1,8 @@
 """Runs an artifact once in a process of its own, which may crash or hang: kernels trust what a file says.
 
 What only a fresh process can tell is measured on the way: the cold start and the growth of its resident memory.
-``python -m edgernn.devices.host.probe RUNTIME ARENA_BYTES THREADS`` reads the file from standard input, runs it once on
-zeros and prints a `FreshRun` as JSON, or why the runtime refuses it.
+``python -m edgernn.devices.host.probe RUNTIME THREADS`` reads the file from standard input, runs it once on
+noise and prints a `FreshRun` as JSON, or why the runtime refuses it.
 """
 
 from __future__ import annotations
@@ -16,18 +16,26 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
-import edgernn
 from edgernn.converters.tflite.counting import count
 from edgernn.converters.tflite.file import TfliteFile
 from edgernn.converters.tflite.reader import read_tflite
+from edgernn.devices.host.child import run_module
 from edgernn.devices.host.session import open_session
 from edgernn.errors import EdgernnError, EnvironmentProblem, InputError
 
 _SECONDS, _LONGEST = 60.0, 1800.0  # limits for a model without and with any number of multiply-accumulates
 _SLOWEST = 1e7  # multiply-accumulates per second
-_ERRORS: dict[int, type[EdgernnError]] = {10: InputError, 11: EnvironmentProblem}  # exit statuses of the child
+
+
+class LoadedOnlyError(InputError):
+    """A runtime loads an artifact and gives it memory, but does not run it."""
+
+
+_ERRORS: dict[int, type[EdgernnError]] = {  # exit statuses of the child, the more special errors first
+    12: LoadedOnlyError,
+    10: InputError,
+    11: EnvironmentProblem,
+}
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,7 @@ class FreshRun:
     Attributes:
         load_us: microseconds to read the model and make an interpreter.
         allocate_us: to plan and take memory, delegates included.
-        first_invoke_us: to compute once, on zeros.
+        first_invoke_us: to compute once, on noise.
         rss_bytes: growth of the process's resident set meanwhile, which includes the parts of the runtime itself that
             are used for the first time; 0 where the system does not tell.
     """
@@ -53,30 +61,22 @@ class FreshRun:
         return self.load_us + self.allocate_us + self.first_invoke_us
 
 
-def probe(file: TfliteFile, runtime: str, *, arena_bytes: int = 0, threads: int = 1) -> FreshRun:
-    """Run an artifact once on zeros in another process.
+def probe(file: TfliteFile, runtime: str, *, threads: int = 1) -> FreshRun:
+    """Run an artifact once on noise in another process.
 
     Args:
         file: the artifact.
         runtime: as `open_session` takes it.
-        arena_bytes: size of TFLite-Micro's arena; 0 for any.
         threads: how many LiteRT may use.
 
     Raises:
-        InputError: the runtime refuses the artifact, crashes on it, or does not come to an end.
+        InputError: the runtime refuses the artifact, crashes on it, or does not come to an end; LoadedOnlyError if it
+            was loaded before it was refused.
         EnvironmentProblem: the runtime is not installed.
     """
-    paths = [str(Path(edgernn.__path__[0]).parent), os.environ.get("PYTHONPATH", "")]
     limit = min(_SECONDS + (count(file).macs or 0) / _SLOWEST, _LONGEST)
     try:
-        run = subprocess.run(
-            [sys.executable, "-P", "-m", __name__, runtime, str(arena_bytes), str(threads)],
-            input=file.content,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)},
-            capture_output=True,
-            timeout=limit,
-            check=False,
-        )
+        run = run_module(__name__, [runtime, str(threads)], file.content, seconds=limit)
     except subprocess.TimeoutExpired as error:
         raise _broken(runtime, f"no end within {limit:.0f} s") from error
     if run.returncode < 0:
@@ -97,10 +97,10 @@ def _broken(runtime: str, found: str) -> InputError:
     )
 
 
-def _run_once(content: bytes, runtime: str, arena_bytes: int, threads: int) -> FreshRun:
+def _run_once(content: bytes, runtime: str, threads: int) -> FreshRun:
     file = read_tflite(content)
     if runtime == "micro":
-        from edgernn.devices.host.micro import MicroSession, find_micro_interpreter
+        from edgernn.devices.host.micro import find_micro_interpreter
 
         find_micro_interpreter()
     else:
@@ -108,10 +108,13 @@ def _run_once(content: bytes, runtime: str, arena_bytes: int, threads: int) -> F
 
         find_interpreter()
     before = _resident_bytes()
-    session = MicroSession(file, arena_bytes) if arena_bytes else open_session(file, runtime, threads=threads)
-    session.feed({info.name: np.zeros(info.shape, info.dtype) for info in session.inputs})
+    session = open_session(file, runtime, threads=threads)
+    session.feed({info.name: info.noise() for info in session.inputs})
     start = time.perf_counter()
-    session.invoke()
+    try:
+        session.invoke()
+    except InputError as error:
+        raise LoadedOnlyError(error.message, hint=error.hint) from error
     first = time.perf_counter() - start
     opening = session.opening
     return FreshRun(1e6 * opening.load, 1e6 * opening.allocate, 1e6 * first, max(0, _resident_bytes() - before))
@@ -130,7 +133,7 @@ def _resident_bytes() -> int:
 
 if __name__ == "__main__":
     try:
-        found = _run_once(sys.stdin.buffer.read(), sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+        found = _run_once(sys.stdin.buffer.read(), sys.argv[1], int(sys.argv[2]))
         print(json.dumps(asdict(found)))
     except EdgernnError as error:
         print(error.message, error.hint, sep="\n")

@@ -51,6 +51,17 @@ class TensorInfo:
             return values.astype(np.float32)
         return ((values.astype(np.float64) - self.zero_point) * self.scale).astype(np.float32)
 
+    def noise(self, seed: int = 0) -> Array:
+        """An input to measure with: standard normal numbers where those make sense, else ones of a mask, zeros of ids.
+
+        Ids are 0, since it is not known how many there are.
+        """
+        if self.dtype == "bool":
+            return np.ones(self.shape, np.bool_)
+        if not self.scale and not self.dtype.startswith("float"):
+            return np.zeros(self.shape, self.dtype)
+        return self.quantize(np.random.default_rng(seed).standard_normal(self.shape).astype(np.float32))
+
     @property
     def limits(self) -> tuple[float, float]:
         """The smallest and largest real number that the tensor can hold; infinite for one without a scale."""

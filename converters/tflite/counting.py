@@ -28,8 +28,20 @@ _WEIGHTS = {
     "MUL": (0, 1),
     "PRELU": (1,),
 }
+# Those of them that are added to a product.
+_BIASES = {
+    "FULLY_CONNECTED": (2,),
+    "CONV_2D": (2,),
+    "DEPTHWISE_CONV_2D": (2,),
+    "TRANSPOSE_CONV": (3,),
+    "SVDF": (3,),
+    "RNN": (3,),
+    "UNIDIRECTIONAL_SEQUENCE_RNN": (3,),
+    "LSTM": (12, 13, 14, 15, 17),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": (12, 13, 14, 15, 17),
+}
 _ELEMENTWISE = ("ADD", "SUB", "MUL")
-_NUMBERS = ("float32", "float16", "int8", "int16", "uint8", "int4")
+_NUMBERS = ("float32", "float16", "int8", "int16", "uint8", "int4", "int2")
 
 
 @dataclass(frozen=True)
@@ -48,53 +60,117 @@ class Count:
     macs_per_step: int | None
 
 
+@dataclass(frozen=True)
+class Weight:
+    """A constant operand of an operator, of those that training has found.
+
+    Attributes:
+        tensor: as it is stored, before a DEQUANTIZE.
+        bias: whether it is a vector that is added.
+    """
+
+    tensor: FileTensor
+    bias: bool
+
+
 def count(file: TfliteFile) -> Count:
     """Count a file's weights and multiply-accumulates."""
     loops = [operator for graph in file.subgraphs for operator in graph.operators if operator.name == "WHILE"]
-    known: dict[int, int | None] = {}
-    per_step = _macs(file, loops[0].subgraphs[1], known) if len(loops) == 1 else None
-    return Count(_parameters(file), _macs(file, 0, known), per_step)
+    per_step = _macs(file, loops[0].subgraphs[1]) if len(loops) == 1 else None
+    return Count(sum(weight.tensor.size for weight in stored_weights(file).values()), _macs(file, 0), per_step)
 
 
-def _parameters(file: TfliteFile) -> int:
-    weights: dict[int, int] = {}
+def stored_weights(file: TfliteFile) -> dict[int, Weight]:
+    """The weights of a file by buffer, since operators may share them; what the first one says of it holds."""
+    stored: dict[int, Weight] = {}
     for graph in file.subgraphs:
-        widened = {op.outputs[0]: op.inputs[0] for op in graph.operators if op.name == "DEQUANTIZE" and op.outputs}
-        for operator in graph.operators:
-            for position in _WEIGHTS.get(operator.name, ()):
-                index = operator.inputs[position] if position < len(operator.inputs) else -1
-                if index < 0:
-                    continue
-                tensor = graph.tensors[widened.get(index, index)]
-                bias = position >= 2 and tensor.dtype in ("int32", "int64")
-                if operator.name in _ELEMENTWISE and tensor.size == 1:  # the 1 of 1 - z, say
-                    continue
-                if tensor.data_bytes and (bias or tensor.dtype in _NUMBERS):
-                    weights[tensor.buffer] = tensor.size
-    return sum(weights.values())
+        for weights in operator_weights(graph):
+            for weight in weights:
+                stored.setdefault(weight.tensor.buffer, weight)
+    return stored
 
 
-def _macs(file: TfliteFile, index: int, known: dict[int, int | None]) -> int | None:
-    """Multiply-accumulates of one run of subgraph `index` and of those that it runs; `known` are counted already."""
-    if index not in known:
-        total: int | None = 0
+def operator_weights(graph: FileSubgraph) -> list[tuple[Weight, ...]]:
+    """For each operator of a subgraph, its weights."""
+    widened = {
+        op.outputs[0]: op.inputs[0] for op in graph.operators if op.name == "DEQUANTIZE" and op.inputs and op.outputs
+    }
+    found = []
+    for operator in graph.operators:
+        places = [k for k in _WEIGHTS.get(operator.name, ()) if k < len(operator.inputs) and operator.inputs[k] >= 0]
+        tensors = [graph.tensors[widened.get(operator.inputs[k], operator.inputs[k])] for k in places]
+        weights = [_weight(operator.name, k, tensor) for k, tensor in zip(places, tensors, strict=True)]
+        found.append(tuple(weight for weight in weights if weight is not None))
+    return found
+
+
+def _weight(operator: str, position: int, tensor: FileTensor) -> Weight | None:
+    """An operand as a weight, or None if it is none: no constant, a scalar, indices, or a table for a function."""
+    if not tensor.data_bytes or (operator == "GATHER" and len(tensor.shape) < 2):
+        return None
+    if operator in _ELEMENTWISE:
+        if tensor.size == 1 or tensor.dtype not in _NUMBERS:  # the 1 of 1 - z, say
+            return None
+        return Weight(tensor, operator != "MUL" and tensor.size == tensor.shape[-1])
+    bias = position in _BIASES.get(operator, ())
+    wide = bias and tensor.dtype in ("int32", "int64")
+    return Weight(tensor, bias) if wide or tensor.dtype in _NUMBERS else None
+
+
+def executions(file: TfliteFile, root: int = 0) -> list[int | None]:
+    """How often each subgraph runs while `root` runs once; None if the turns of a loop are not written in the file.
+
+    Of an IF both branches count. What a CALL_ONCE runs is no part of an inference.
+    """
+    times: list[int | None] = [0] * len(file.subgraphs)
+    times[root] = 1
+    for index in callers_first(file, root):
         for operator in file.subgraphs[index].operators:
-            inside: int | None = _product(file.subgraphs[index], operator)
-            for called in operator.subgraphs:  # of an IF, both branches
-                inside = _sum(inside, _macs(file, called, known))
-            if operator.name == "WHILE" and inside != 0:
+            each: tuple[int | None, ...] = (1,) * len(operator.subgraphs)
+            if operator.name == "CALL_ONCE":
+                each = (0,)
+            elif operator.name.endswith("WHILE"):
                 turns = _turns(file, file.subgraphs[operator.subgraphs[0]])
-                inside = None if turns is None or inside is None else turns * inside
-            total = _sum(total, inside)
-        known[index] = total
-    return known[index]
+                each = (None, None) if turns is None else (turns + 1, turns)
+            for called, turns in zip(operator.subgraphs, each, strict=True):
+                times[called] = _sum(times[called], _product_of(times[index], turns))
+    return times
+
+
+def callers_first(file: TfliteFile, root: int = 0) -> list[int]:
+    """The subgraphs that `root` runs, directly or not, and itself, each behind all that run it."""
+    done: dict[int, None] = {}
+
+    def visit(index: int) -> None:
+        for operator in file.subgraphs[index].operators:
+            for called in operator.subgraphs:
+                if called not in done:
+                    visit(called)
+        done[index] = None
+
+    visit(root)
+    return list(reversed(done))
+
+
+def _macs(file: TfliteFile, root: int) -> int | None:
+    """Multiply-accumulates of one run of the subgraph `root` and of those that it runs."""
+    total: int | None = 0
+    for graph, times in zip(file.subgraphs, executions(file, root), strict=True):
+        total = _sum(total, _product_of(times, sum(operator_macs(graph, operator) for operator in graph.operators)))
+    return total
 
 
 def _sum(a: int | None, b: int | None) -> int | None:
     return None if a is None or b is None else a + b
 
 
-def _product(graph: FileSubgraph, operator: FileOperator) -> int:
+def _product_of(a: int | None, b: int | None) -> int | None:
+    return 0 if a == 0 or b == 0 else None if a is None or b is None else a * b
+
+
+def operator_macs(graph: FileSubgraph, operator: FileOperator) -> int:
+    """Multiply-accumulates of the matrix products of one execution of an operator, without the subgraphs it runs."""
+
     def shape(indices: tuple[int, ...], position: int) -> tuple[int, ...]:
         found = indices[position] if position < len(indices) else -1
         return graph.tensors[found].shape if found >= 0 else ()

@@ -1,7 +1,7 @@
 """Keras recurrent models on phones, Raspberry Pi and microcontrollers.
 
-The verbs of the command line are functions here: ``edgernn.convert``, ``edgernn.inspect``, ``edgernn.verify``,
-``edgernn.train`` and ``edgernn.recipes``. Each is imported when it is first used, so that ``import edgernn`` is cheap.
+The verbs of the command line are functions here: ``edgernn.recipes``, ``edgernn.train``, ``edgernn.convert``,
+``edgernn.inspect``, ``edgernn.verify``, ``edgernn.profile`` and ``edgernn.compare``. Each is imported when it is first used, so that ``import edgernn`` is cheap.
 A module must not bear a verb's name: importing it would put the module in the function's place.
 """
 
@@ -11,14 +11,16 @@ from importlib import import_module
 from typing import Any
 
 _VERBS = {
+    "compare": "edgernn.comparison.comparing:compare",
     "convert": "edgernn.conversion:convert",
     "inspect": "edgernn.inspection:inspect",
+    "profile": "edgernn.profiling.profiler:profile",
     "recipes": "edgernn.training:recipes",
     "train": "edgernn.training:train",
     "verify": "edgernn.verification:verify",
 }
 
-__all__ = ["__version__", "convert", "inspect", "recipes", "train", "verify"]
+__all__ = ["__version__", "compare", "convert", "inspect", "profile", "recipes", "train", "verify"]
 
 
 def __getattr__(name: str) -> Any:

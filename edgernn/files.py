@@ -34,7 +34,7 @@ def atomic_write(path: str | os.PathLike[str], content: bytes | str) -> Path:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)
         if isinstance(error, OSError):
-            raise _explained(target, error) from error
+            raise explained(target, error) from error
         raise
     return target
 
@@ -51,10 +51,11 @@ def check_writable(path: str | os.PathLike[str]) -> None:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         tempfile.TemporaryFile(dir=target.parent).close()
     except (OSError, ValueError) as error:
-        raise _explained(target, error) from error
+        raise explained(target, error) from error
 
 
-def _explained(target: Path, error: Exception) -> EdgernnError:
+def explained(target: Path, error: Exception) -> EdgernnError:
+    """The error to raise for a path that could not be written."""
     reason = getattr(error, "strerror", None) or error
     if getattr(error, "errno", None) in DISK_FULL:
         return EnvironmentProblem(f"output '{target}': cannot be written: {reason}.", hint="free some disk space.")

@@ -17,11 +17,11 @@ from edgernn.converters.tflite.counting import guessed_scheme
 from edgernn.converters.tflite.file import TfliteFile
 from edgernn.converters.tflite.reader import read_tflite
 from edgernn.devices.host.probe import probe
-from edgernn.devices.host.session import RUNTIMES, Array, Session, TensorInfo, open_session, tensor_info, tensor_infos
+from edgernn.devices.host.session import RUNTIMES, Array, TensorInfo, open_session, tensor_info, tensor_infos
 from edgernn.errors import InputError
-from edgernn.graph import Value
 from edgernn.metrics import Errors, Metric, Saturation, beyond, errors, task_metric
 from edgernn.oracle import ORACLES, expected_outputs
+from edgernn.running import Pairs, run_samples
 from edgernn.samples import Samples, Source, load_samples
 
 # On the relative error: what each scheme's arithmetic costs at most on ordinary models.
@@ -101,10 +101,10 @@ def verify(
     file = read_tflite(artifact)
     read = _read(model, file)
     samples = load_samples(data, read.graph, "data")
-    pairs = _Pairs.match(read, file)
+    pairs = Pairs.match(read, file)
     probe(file, runtime)
     session = open_session(file, runtime)
-    outputs = _run(session, pairs, samples, lambda done, of: report(f"running on {runtime}", done, of))
+    outputs = run_samples(session, pairs, samples, lambda done, of: report(f"running on {runtime}", done, of))
     report("starting Keras", 0, 0)
     expected = expected_outputs(
         model, read, samples.inputs, wanted, lambda done, of: report("running the Keras model", done, of)
@@ -161,85 +161,6 @@ def _notes(file: TfliteFile, read: ReadModel, oracle_note: str) -> tuple[str, ..
     return tuple(notes)
 
 
-@dataclass(frozen=True)
-class _Pairs:
-    """Which tensor of the artifact stands for which value of the model.
-
-    Attributes:
-        inputs: model input per artifact input, by name.
-        masks: per artifact input that is a mask: the model input it is taken from, and the value that is masked.
-        outputs: artifact output per model output, in the model's order.
-    """
-
-    inputs: Mapping[str, str]
-    masks: Mapping[str, tuple[str, float]]
-    outputs: tuple[str, ...]
-
-    @classmethod
-    def match(cls, read: ReadModel, file: TfliteFile) -> _Pairs:
-        """By name, then by order.
-
-        Raises:
-            InputError: the artifact has other inputs or outputs than the model.
-        """
-        masks = _masks(file)
-        infos = [info for info in tensor_infos(file) if info.name not in masks]
-        inputs = _matched(read.graph.inputs, infos, "inputs")
-        outputs = _matched(read.graph.outputs, tensor_infos(file, outputs=True), "outputs")
-        by_value = {value: name for name, value in outputs.items()}
-        return cls(inputs, masks, tuple(by_value[name] for name in read.outputs))
-
-
-def _masks(file: TfliteFile) -> dict[str, tuple[str, float]]:
-    """The masks that an artifact wants from its caller, as its metadata says."""
-    entries = file.own.get("masks", ())
-    try:
-        return {str(entry["name"]): (str(entry["source"]), float(entry["differs_from"])) for entry in entries}
-    except (TypeError, KeyError, ValueError):
-        return {}
-
-
-def _matched(values: Sequence[Value], infos: Sequence[TensorInfo], what: str) -> dict[str, str]:
-    """The model's value for each tensor of the artifact, both by name."""
-    names = {info.name for info in infos}
-    found = {value.name: value.name for value in values if value.name in names}
-    left = [value for value in values if value.name not in found]
-    rest = [info for info in infos if info.name not in found]
-    if len(left) == len(rest):
-        by_shape = [[value for value in left if (1, *value.shape) == info.shape] for info in rest]
-        unique = all(len(fitting) == 1 for fitting in by_shape) and len({id(fit[0]) for fit in by_shape}) == len(left)
-        order = [fitting[0] for fitting in by_shape] if unique else left
-        found.update({info.name: value.name for info, value in zip(rest, order, strict=True)})
-    shapes = {value.name: (1, *value.shape) for value in values}
-    if len(found) != len(infos) or any(shapes[found[info.name]] != info.shape for info in infos):
-        ours = ", ".join(f"'{info.name}' {list(info.shape)}" for info in infos)
-        theirs = ", ".join(f"'{name}' {list(shape)}" for name, shape in shapes.items())
-        raise InputError(
-            f"artifact: must have the model's {what}: {theirs}. Found: {ours or 'none'}.",
-            hint="give the model that the artifact was made from.",
-        )
-    return found
-
-
-def _run(session: Session, pairs: _Pairs, samples: Samples, on_count: Callable[[int, int], None]) -> tuple[Array, ...]:
-    """The artifact's outputs `[samples, *shape]` in the model's order, as real numbers."""
-    fed = {}
-    for info in session.inputs:
-        if info.name in pairs.masks:
-            source, value = pairs.masks[info.name]
-            fed[info.name] = (samples.inputs[source] != np.float32(value)).any(-1)
-        else:
-            fed[info.name] = info.quantize(samples.inputs[pairs.inputs[info.name]])
-    infos = {info.name: info for info in session.outputs}
-    rows: list[list[Array]] = []
-    for k in range(samples.count):
-        session.reset()
-        outputs = session.run({name: array[k : k + 1] for name, array in fed.items()})
-        rows.append([infos[name].dequantize(outputs[name]) for name in pairs.outputs])
-        on_count(k + 1, samples.count)
-    return tuple(np.concatenate(column) for column in zip(*rows, strict=True))
-
-
 def _inner(file: TfliteFile, index: int, name: str, *, output: bool) -> TensorInfo:
     """An input or output, or, where it is float at the edge only, the integer tensor behind it."""
     here, there = (1, 0) if output else (0, 1)
@@ -250,7 +171,7 @@ def _inner(file: TfliteFile, index: int, name: str, *, output: bool) -> TensorIn
     return tensor_info(name, file.main.tensors[index])
 
 
-def _input_saturation(file: TfliteFile, pairs: _Pairs, samples: Samples) -> list[Saturation]:
+def _input_saturation(file: TfliteFile, pairs: Pairs, samples: Samples) -> list[Saturation]:
     found = []
     for index, info in zip(file.main.inputs, tensor_infos(file), strict=True):
         inner = _inner(file, index, info.name, output=False)
@@ -262,7 +183,7 @@ def _input_saturation(file: TfliteFile, pairs: _Pairs, samples: Samples) -> list
 
 
 def _output_saturation(
-    file: TfliteFile, pairs: _Pairs, outputs: Sequence[Array], expected: Sequence[Array]
+    file: TfliteFile, pairs: Pairs, outputs: Sequence[Array], expected: Sequence[Array]
 ) -> list[Saturation]:
     found = []
     for index, info in zip(file.main.outputs, tensor_infos(file, outputs=True), strict=True):

@@ -13,7 +13,7 @@ from edgernn.cli.output import json_option, kib, note, print_json, print_table
 if TYPE_CHECKING:
     from edgernn.inspection import Inspection, Tensor
 
-_SOURCES = {
+COUNTED = {
     "keras": "counted in the Keras model",
     "metadata": "of the Keras model it was made from, as the file says",
     "file": "counted in the file's operators",
@@ -81,7 +81,7 @@ def _print(found: Inspection) -> None:
         ("parameters", f"{found.parameters:,}"),
         ("multiply-accumulates", _number(found.macs)),
         ("  per time step", _number(found.macs_per_step)),
-        ("  these three", _SOURCES[found.counted]),
+        ("  these three", COUNTED[found.counted]),
         *_tensors("input", found.inputs),
         *_tensors("output", found.outputs),
     ]

@@ -38,6 +38,8 @@ COMMANDS = {
     "convert": Entry("edgernn.cli.convert:command", "Convert a Keras model to a small .tflite, quantized if you like."),
     "inspect": Entry("edgernn.cli.inspect:command", "Show layers, parameters, operators and bytes of a model."),
     "verify": Entry("edgernn.cli.verify:command", "Run an artifact and compare its outputs with Keras."),
+    "profile": Entry("edgernn.cli.profile:command", "Measure bytes, memory and latency, and whether it fits a board."),
+    "compare": Entry("edgernn.cli.compare:command", "Say whether LSTM or GRU, on your data and within your budget."),
     "doctor": Entry("edgernn.cli.doctor:command", "Say what is installed, and what is missing for what."),
 }
 
@@ -165,7 +167,7 @@ def _invoke(args: list[str]) -> int:
         _echo(cli.get_help(click.Context(cli, info_name=PROGRAM)))
         return 2
     try:
-        with cli.make_context(PROGRAM, args) as context:
+        with cli.make_context(PROGRAM, args, obj=tuple(args)) as context:  # `compare` writes down how it was called
             result: Any = cli.invoke(context)
     except Exit as end:
         return end.exit_code

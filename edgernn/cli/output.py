@@ -146,6 +146,11 @@ class ProgressBar:
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=completed, total=total)
 
+    def restart(self, description: str, total: float | None) -> None:
+        """Begin another stage, with a time of its own."""
+        if self._bar is not None and self._task is not None:
+            self._bar.reset(self._task, description=description, total=total)
+
     def describe(self, description: str) -> None:
         """Change the text beside the bar."""
         if self._bar is not None and self._task is not None:
@@ -153,20 +158,38 @@ class ProgressBar:
 
 
 @contextmanager
-def progress(description: str, total: float | None = None, *, quiet: bool = False) -> Iterator[ProgressBar]:
+def progress(
+    description: str, total: float | None = None, *, quiet: bool = False, estimate: bool = False
+) -> Iterator[ProgressBar]:
     """Show a progress bar on stderr while the block runs; it disappears afterwards.
 
     Args:
         description: what is being done, beside the bar.
         total: how many steps there are; None shows that something goes on, without an end.
         quiet: show nothing, as ``--json`` asks; nothing is shown either when stderr is not a terminal.
+        estimate: show how much time is left, for work of minutes.
     """
     if quiet or not sys.stderr.isatty():
         yield ProgressBar(None, None)
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns: list[ProgressColumn] = [
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    ]
+    if estimate:
+        columns += [TextColumn("left:"), TimeRemainingColumn()]
     with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
         yield ProgressBar(bar, bar.add_task(description, total=total))

@@ -118,6 +118,7 @@ class Artifact:
         latency: on LiteRT here; None where it does not run there, or was not timed.
         cold_start_us: load, allocate and first invocation, in a fresh process.
         rss_bytes: growth of that process's resident set.
+        metric: what its score is in, where it was scored: accuracy or rmse.
         score: in the task's metric on the test samples.
         relative_error: against the float model.
         operators: how many of each.
@@ -136,6 +137,7 @@ class Artifact:
     latency: Latency | None = None
     cold_start_us: float | None = None
     rss_bytes: int | None = None
+    metric: str = ""
     score: float | None = None
     relative_error: float | None = None
     operators: Mapping[str, int] = field(default_factory=dict)

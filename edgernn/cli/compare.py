@@ -1,0 +1,150 @@
+"""``edgernn compare``."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgernn.cli.output import json_option, note, print_json, print_table, progress
+from edgernn.errors import InputError
+
+if TYPE_CHECKING:
+    from edgernn.comparison.results import Results
+
+
+class Listed(click.ParamType):
+    """Values with commas between them."""
+
+    name = "list"
+
+    def __init__(self, kind: Callable[[str], Any] = str) -> None:
+        """Take what makes a value of a word."""
+        self.kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
+        """The values."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(self.kind(word.strip()) for word in value.split(",") if word.strip())
+        except ValueError:
+            self.fail(f"must be {self.kind.__name__} values with commas between them. Found: '{value}'.", param, ctx)
+
+
+@click.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Folder for results and reports.")
+@click.option("--recipe", help="Train by this recipe; 'edgernn recipes' lists them.")
+@click.option("--cells", type=Listed(), default="lstm,gru", show_default=True, help="lstm, gru, simplernn.")
+@click.option("--units", type=Listed(int), default="32", show_default=True, help="Sizes of the recurrent layer.")
+@click.option("--schemes", type=Listed(), help="Of quantization.  [default: float32,dynamic,int8]")
+@click.option("--targets", type=Listed(), help="phone, micro.  [default: both, or the board's]")
+@click.option("--seeds", default=3, show_default=True, help="How often each network is trained.")
+@click.option(
+    "--fractions",
+    type=Listed(float),
+    default="0.25,0.5",
+    show_default=True,
+    help="Shares of the training data, for learning curves; 1 for none.",
+)
+@click.option("--cnn/--no-cnn", default=True, show_default=True, help="Train 1-D CNNs of the same size beside them.")
+@click.option(
+    "--matched/--no-matched", default=True, show_default=True, help="Train GRUs with as many parameters as each LSTM."
+)
+@click.option("--epochs", type=int, help="Passes over the training samples.  [default: the recipe's]")
+@click.option("--untrained", is_flag=True, help="Keep random weights: only size and speed matter.")
+@click.option("--steps", type=int, help="Time steps, of untrained networks or where a Keras model leaves them open.")
+@click.option("--features", type=int, help="Of untrained networks without a recipe.")
+@click.option("--classes", type=int, help="Likewise.")
+@click.option("--data", type=click.Path(path_type=Path), help="Samples and targets to score FILES with, .npz.")
+@click.option("--calibration", type=click.Path(path_type=Path), help="Samples to calibrate Keras FILES with.")
+@click.option("--budget", help="Limits, as flash=256KiB,ram=64KiB,latency=10ms,accuracy=0.9.")
+@click.option("--board", help="Take flash and RAM of this board as limits; 'edgernn devices' lists them.")
+@click.option("--score", type=float, help="Validation score that epochs are counted to.  [default: from the scores]")
+@click.option("--jobs", default=0, show_default="as many as cores", help="Processes for training and converting.")
+@click.option("--rounds", default=15, show_default=True, help="Of timing; in each, every artifact has its turn.")
+@json_option
+def command(files: tuple[Path, ...], score: float | None, as_json: bool, **options: Any) -> None:
+    """Compare LSTM with GRU and others: train, convert, verify and profile every combination of a recipe.
+
+    Or compare FILES that exist, .tflite and Keras models. The folder gets results.json, results.csv, report.md,
+    report.html and plots. A second call continues where the first one ended, and may add cells, sizes and seeds.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    from edgernn.comparison.comparing import compare
+
+    output = options["output"]
+    with progress("starting", quiet=as_json, estimate=True) as bar:
+        shown = ""
+
+        def show(stage: str, done: int, of: int) -> None:
+            nonlocal shown
+            if stage != shown:  # a new bar, so that its estimate starts anew
+                bar.restart(stage, of)
+                shown = stage
+                if not sys.stderr.isatty() and not as_json:
+                    note(f"{stage}: {of}")
+            bar.update(done, of)
+
+        try:
+            results = compare(
+                *files,
+                **_shape(options),
+                threshold=score,
+                command=_words(),
+                on_progress=show,
+            )
+        except KeyboardInterrupt:
+            note(f"what was measured is kept in {output}; the same command continues")
+            raise
+    if as_json:
+        from edgernn.report import results_document
+
+        print_json(results_document(results))
+    else:
+        _print(results, output)
+    for text in results.notes:
+        note(f"note: {text}")
+    if results.artifacts and all(artifact.failed for artifact in results.artifacts):
+        raise InputError(f"compare: at least one combination must work. Found: {results.artifacts[0].failed}")
+
+
+def _shape(options: dict[str, Any]) -> dict[str, Any]:
+    """The options with steps, features and classes as `compare` takes them."""
+    features, classes = options.pop("features"), options.pop("classes")
+    if features is None and classes is None:
+        return options
+    numbers = {"steps": options.pop("steps"), "features": features, "classes": classes}
+    if bad := [name for name, number in numbers.items() if number is None or number < 1]:
+        raise InputError(
+            f"untrained network: steps, features and classes must all be given, and positive. Found no good "
+            f"{', '.join(bad)}."
+        )
+    return {**options, "shape": tuple(numbers.values())}
+
+
+def _words() -> tuple[str, ...]:
+    """The command as it was typed."""
+    return ("edgernn", *(click.get_current_context().obj or ()))
+
+
+def _print(results: Results, output: Path) -> None:
+    from edgernn.report import terminal_table
+
+    print_table(*terminal_table(results))
+    if results.answer is not None:
+        click.echo(f"\n{results.answer.headline}")
+        for sentence in results.answer.sentences:
+            click.echo(f"- {sentence}")
+    if results.claims:
+        print_table(
+            "On your data", ("Claim", "Verdict", "Figures"), [(c.claim, c.verdict, c.figures) for c in results.claims]
+        )
+    note(f"\nwrote {shlex.quote(str(output / 'report.html'))}, report.md, results.json, results.csv and plots/")

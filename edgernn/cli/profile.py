@@ -1,0 +1,265 @@
+"""``edgernn profile``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgernn.cli.inspect import COUNTED
+from edgernn.cli.output import json_option, kib, note, print_json, print_table, progress
+from edgernn.errors import CheckFailed, InputError
+
+if TYPE_CHECKING:
+    from edgernn.profiling.history import Comparison
+    from edgernn.profiling.profiler import Profile
+
+
+class Share(click.ParamType):
+    """A share as ``10%`` or ``0.1``."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The share as a number."""
+        text = str(value).strip()
+        try:
+            number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            number = -1.0
+        if not 0 <= number < float("inf"):
+            self.fail(f"must be a share such as 10% or 0.1. Found: '{value}'.", param, ctx)
+        return number
+
+
+@click.command()
+@click.argument("artifact", type=click.Path(path_type=Path))
+@click.option(
+    "--runtime", default="litert", show_default=True, metavar="litert|micro", help="Whose latency to measure."
+)
+@click.option("--runs", default=100, show_default=True, help="Time at least so many invocations,")
+@click.option("--min-seconds", default=1.0, show_default=True, help="and for at least so long.")
+@click.option("--warmup", default=10, show_default=True, help="Invocations before that, at least.")
+@click.option("--threads", default=1, show_default=True, help="That LiteRT may use.")
+@click.option("--period-ms", type=float, help="Time between two invocations, for the real-time factor.")
+@click.option("--board", help="Check whether it fits on this board; 'edgernn devices' lists them.")
+@click.option("--static", is_flag=True, help="Tell only what the file says, and run nothing.")
+@click.option("--steps", type=int, help="Number of time steps, where a Keras model leaves it open.")
+@click.option(
+    "--history", type=click.Path(path_type=Path), help="Append the profile to this file, a line of JSON each."
+)
+@click.option("--against", type=click.Path(path_type=Path), help="Compare with an earlier profile: JSON, or a history.")
+@click.option(
+    "--max-regression",
+    type=Share(),
+    default="10%",
+    show_default=True,
+    help="With --against: exit status 1 if bytes, memory or latency grew by more.",
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Print the figures as CSV on stdout.")
+@json_option
+def command(
+    artifact: Path,
+    runtime: str,
+    runs: int,
+    min_seconds: float,
+    warmup: int,
+    threads: int,
+    period_ms: float | None,
+    board: str | None,
+    static: bool,
+    steps: int | None,
+    history: Path | None,
+    against: Path | None,
+    max_regression: float,
+    as_csv: bool,
+    as_json: bool,
+) -> int:
+    """Measure ARTIFACT on this machine: bytes, memory, latency, and whether it fits a board.
+
+    ARTIFACT is a .tflite of any tool, or a Keras model, of which only the static part is told. Exit status 1 if it does
+    not fit the board, or is worse than --against allows.
+    """
+    from edgernn.profiling.document import csv_text, profile_document
+    from edgernn.profiling.history import append, compare_with, read_earlier
+    from edgernn.profiling.latency import Plan
+    from edgernn.profiling.profiler import check_wanted, stages
+
+    if as_csv and as_json:
+        raise InputError("output: must be one of --csv and --json. Found: both.")
+    wanted = check_wanted(runtime, Plan(runs, min_seconds, warmup), threads, period_ms, board, static, steps)
+    earlier = read_earlier(against, str(artifact)) if against is not None else None
+    found: Profile | None = None
+    interrupted = False
+    with progress("reading", quiet=as_json or as_csv) as bar:
+
+        def show(stage: str, share: float) -> None:
+            bar.describe(stage)
+            bar.update(share, 1.0 if share else None)
+
+        try:
+            for found in stages(artifact, wanted, show):  # noqa: B007 - what was measured last counts
+                pass
+        except KeyboardInterrupt:
+            if found is None:
+                raise
+            interrupted = True
+    assert found is not None, "there is at least the static stage"
+    document = profile_document(found)
+    comparison = compare_with(earlier, document) if earlier is not None else None
+    if comparison is not None:
+        document["against"] = {
+            "file": str(against),
+            "changes": [{**vars(change), "growth": change.growth} for change in comparison.changes],
+            "regressions": [change.name for change in comparison.regressions(max_regression)],
+            "notes": list(comparison.notes),
+        }
+    if history is not None:
+        append(history, document)
+    if as_json:
+        print_json(document)
+    elif as_csv:
+        click.echo(csv_text(document), nl=False)
+    else:
+        print_profile(found)
+        if comparison is not None:
+            _print_comparison(comparison, max_regression)
+    for text in (*found.notes, *(comparison.notes if comparison else ())):
+        note(f"note: {text}")
+    if interrupted:
+        note("interrupted: what was measured until then is above")
+        return 130
+    _check(found, comparison, max_regression)
+    return 0
+
+
+def _check(found: Profile, comparison: Comparison | None, limit: float) -> None:
+    """End with exit status 1 if something that was asked for does not hold."""
+    broken = []
+    if found.fit is not None and found.fit.fits is False:
+        from edgernn.profiling.fit import shortfalls
+
+        broken.append(f"board '{found.fit.board.name}': the model must fit. Found: {'; '.join(shortfalls(found.fit))}.")
+    if comparison is not None and (worse := comparison.regressions(limit)):
+        grown = ", ".join(f"{change.name} by {100 * change.growth:.1f} %" for change in worse)
+        broken.append(f"regression: nothing may grow by more than {100 * limit:g} %. Found: {grown}.")
+    if broken:
+        raise CheckFailed("\n".join(broken))
+
+
+def print_profile(found: Profile) -> None:
+    """Print a profile for people."""
+    contents = found.contents
+    rows: list[tuple[str, str]] = [
+        ("file", f"{found.file}, {contents.scheme}" + (f", {_size(contents.size)}" if contents.size else "")),
+        ("parameters", f"{contents.parameters:,}"),
+        ("multiply-accumulates", f"{_count(contents.macs)}, per time step {_count(contents.macs_per_step)}"),
+        ("  these three", COUNTED[contents.counted]),
+        *(("weights as " + name, _size(size)) for name, size in found.weight_bytes.items() if contents.kind == "keras"),
+    ]
+    if found.activation_bytes is not None:
+        rows.append(("activations, at most", _size(found.activation_bytes)))
+    rows += _running_rows(found)
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        click.echo(f"{name:{width}}  {value}")
+    if contents.layers:
+        layers = [(row.name, row.class_name, row.parameters, row.macs, row.macs_per_step) for row in contents.layers]
+        _table("layers", ("Layer", "Class", "Parameters", "MACs", "MACs per step"), layers)
+    if found.categories:
+        whole = contents.size or 1
+        _table(
+            "where the bytes go",
+            ("Part", "Bytes", "Share"),
+            [(name, size, f"{100 * size / whole:.1f} %") for name, size in found.categories.items() if size],
+        )
+    if found.file_layers:
+        from edgernn.converters.tflite.weighted import layer_rows
+
+        _table("operators with weights", *layer_rows(found.file_layers))
+    if contents.operators:
+        _table("operators", ("Operator", "Count"), list(contents.operators.items()))
+    if found.operator_times is not None:
+        from edgernn.devices.host.operator_times import time_rows
+
+        if found.operator_times.rows:
+            _table("where the time goes", *time_rows(found.operator_times))
+        else:
+            note(f"note: no times of single operators: {found.operator_times.reason}")
+    if found.micro is not None and found.micro.runs:
+        click.echo("\nfor the firmware:")
+        for line in found.micro.resolver.lines:
+            click.echo(f"  {line}")
+    if found.fit is not None:
+        from edgernn.profiling.fit import fit_rows
+
+        answer = {True: "fits", False: "does not fit", None: "cannot be told"}[found.fit.fits]
+        _table(f"{found.fit.board.title}: {answer}", *fit_rows(found.fit))
+        for text in found.fit.notes:
+            note(f"note: {text}")
+
+
+def _running_rows(found: Profile) -> list[tuple[str, str]]:
+    """What running it has shown."""
+    rows: list[tuple[str, str]] = []
+    if (micro := found.micro) is not None:
+        if micro.arena is not None and micro.smallest is not None:
+            rows += [
+                ("TFLite-Micro arena", f"{_size(micro.smallest)} to start and run"),
+                ("  stays allocated", f"{micro.arena.used:,}: head {micro.arena.head:,}, tail {micro.arena.tail:,}"),
+            ]
+        else:
+            rows.append(("TFLite-Micro", f"{'loads it, but does not run it' if micro.loads else 'refuses it'}"))
+            rows.append(("  because", micro.reason))
+    if (cold := found.cold) is not None:
+        parts = f"load {_us(cold.load_us)}, allocate {_us(cold.allocate_us)}, first run {_us(cold.first_invoke_us)}"
+        rows += [
+            ("cold start", f"{_us(cold.cold_start_us)}: {parts}"),
+            ("memory of a process", f"{_size(cold.rss_bytes)} more"),
+        ]
+    if (times := found.latency) is not None:
+        threads = f", {found.threads} threads" if found.threads > 1 else ""
+        rows += [
+            ("latency", f"{_us(times.p50)} median of {times.runs:,} runs, {found.runtime_package}{threads}"),
+            ("  min, mean, std", f"{_us(times.min)}, {_us(times.mean)}, {_us(times.std)}"),
+            ("  p90, p95, p99", f"{_us(times.p90)}, {_us(times.p95)}, {_us(times.p99)}"),
+        ]
+    if found.real_time_factor is not None:
+        rows.append(("real-time factor", f"{found.real_time_factor:.4g} of a period of {found.period_ms:g} ms"))
+    return rows
+
+
+def _print_comparison(comparison: Comparison, limit: float) -> None:
+    worse = comparison.regressions(limit)
+    _table(
+        "against the earlier profile",
+        ("Figure", "Before", "Now", "Growth", "Judged"),
+        [
+            (
+                change.name,
+                f"{change.before:,.6g}",
+                f"{change.now:,.6g}",
+                f"{100 * change.growth:+.1f} %",
+                "too much" if change in worse else "ok" if change.judged else "-",
+            )
+            for change in comparison.changes
+        ],
+    )
+
+
+def _table(title: str, columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
+    click.echo()
+    print_table(title, columns, rows)
+
+
+def _size(size: int) -> str:
+    return f"{size:,} bytes ({kib(size)})"
+
+
+def _count(value: int | None) -> str:
+    return "unknown" if value is None else f"{value:,}"
+
+
+def _us(microseconds: float) -> str:
+    return f"{microseconds / 1000:,.2f} ms" if microseconds >= 10_000 else f"{microseconds:,.1f} us"

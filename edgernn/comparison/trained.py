@@ -1,0 +1,129 @@
+"""A comparison of networks that are trained for it: which ones, and on what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edgernn.comparison.plan import FULL, Sweep
+from edgernn.comparison.results import CNN, Score, Task
+from edgernn.comparison.session import Comparison
+from edgernn.comparison.tasks import Samples, Training
+from edgernn.errors import InputError
+from edgernn.training import Recipe, Shape, baselines, find_recipe, parameters, units_for_parameters, write_samples
+
+_NOISE_SAMPLES = 50
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What to train.
+
+    Attributes:
+        recipe: its name, or None for untrained networks of `shape`.
+        shape: steps, features and classes of these.
+        cells: lstm, gru, simplernn.
+        units: sizes of the recurrent layer.
+        seeds: how often each network is trained.
+        fractions: shares of the training data for the learning curves.
+        cnn: whether to train convolutional networks of the same number of parameters beside them.
+        matched: whether to train GRUs with as many parameters as each LSTM too.
+        trained: False to keep the random weights.
+        epochs: instead of the recipe's.
+    """
+
+    recipe: str | None
+    shape: Shape | None
+    cells: tuple[str, ...]
+    units: tuple[int, ...]
+    seeds: int
+    fractions: tuple[float, ...]
+    cnn: bool
+    matched: bool
+    trained: bool
+    epochs: int | None
+
+
+def plan_networks(base: Comparison, wanted: Networks, schemes: Sequence[str], targets: Sequence[str]) -> Comparison:
+    """Complete a comparison with the networks to train and the artifacts to make of them, and write its samples.
+
+    Raises:
+        InputError: options that are out of range or do not go together; no such recipe.
+        EnvironmentProblem: the recipe's data cannot be had.
+    """
+    recipe, shape = _source(wanted)
+    cells = (*wanted.cells, CNN) if wanted.cnn and CNN not in wanted.cells else wanted.cells
+    pairs: tuple[tuple[int, int], ...] = ()
+    if wanted.matched and {"lstm", "gru"} <= set(cells):
+        pairs = tuple(
+            (units, units_for_parameters(shape, "gru", parameters(shape, "lstm", units))) for units in wanted.units
+        )
+    fractions = tuple(fraction for fraction in wanted.fractions if fraction != FULL) if wanted.trained else ()
+    sweep = Sweep(cells, wanted.units, tuple(schemes), tuple(targets), wanted.seeds, fractions, pairs)
+    models = sweep.models()
+    folder = base.folder / "data"
+    samples = Samples(folder / "calibration.npz", folder / "test.npz" if wanted.trained else None)
+    return replace(
+        base,
+        task=_task(wanted, recipe, shape),
+        models=models,
+        artifacts=tuple(artifact for model in models for artifact in sweep.artifacts(model)),
+        training=Training(
+            recipe=wanted.recipe or "",
+            trained=wanted.trained,
+            epochs=wanted.epochs,
+            steps=shape.steps,
+            features=shape.features,
+            classes=shape.classes,
+        ),
+        samples=samples,
+    )
+
+
+def prepare_samples(comparison: Comparison, recipe: str | None) -> None:
+    """Write what the models are calibrated and tested with, unless it is there.
+
+    Raises:
+        EnvironmentProblem: the recipe's data cannot be had, or the disk is full.
+    """
+    training, path = comparison.training, comparison.samples.calibration
+    if training is None or path is None or path.exists():
+        return
+    if recipe is not None:
+        write_samples(find_recipe(recipe), path.parent)
+    else:
+        noise = np.random.default_rng(0).standard_normal((_NOISE_SAMPLES, training.steps, training.features))
+        np.savez_compressed(path, x=noise.astype(np.float32))
+
+
+def _source(wanted: Networks) -> tuple[Recipe | None, Shape]:
+    if wanted.recipe is not None:
+        recipe = find_recipe(wanted.recipe)
+        return recipe, Shape.of(recipe)
+    if wanted.trained or wanted.shape is None:
+        raise InputError(
+            "compare: must be given files, or --recipe, or --untrained with --steps, --features and --classes. "
+            "Found: none of them.",
+            hint="'edgernn recipes' lists the recipes.",
+        )
+    return None, wanted.shape
+
+
+def _task(wanted: Networks, recipe: Recipe | None, shape: Shape) -> Task:
+    dimensions = {"steps": shape.steps, "features": shape.features, "classes": shape.classes}
+    if recipe is None:
+        return Task(f"untrained, {shape.steps} x {shape.features}", **dimensions)
+    if not wanted.trained:
+        return Task(f"{recipe.name}, untrained", recipe.task, **dimensions)
+    counts, scores = baselines(recipe)
+    return Task(
+        name=recipe.name,
+        about=recipe.task,
+        metric=recipe.metric,
+        samples=counts,
+        baselines=tuple(Score(name, score) for name, score in scores.items()),
+        origin=f"{recipe.source.package} {recipe.source.version}, {recipe.source.licence}. {recipe.source.origin}",
+        **dimensions,
+    )

@@ -1,0 +1,136 @@
+"""Runs an artifact on samples, whatever its names, types and masks: what `verify` and `compare` have in common."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgernn.converters.keras.reader import ReadModel
+from edgernn.converters.tflite.file import TfliteFile
+from edgernn.converters.tflite.reader import read_tflite
+from edgernn.devices.host.probe import probe
+from edgernn.devices.host.session import Array, Session, TensorInfo, open_session, tensor_infos
+from edgernn.errors import InputError
+from edgernn.graph import DType, Graph, Value
+from edgernn.metrics import Metric, task_metric
+from edgernn.samples import Samples, Source, load_samples
+
+
+def score(artifact: str | os.PathLike[str] | bytes, data: Source, *, runtime: str = "litert") -> Metric | None:
+    """How well an artifact does its task, without the model that it was made from; None for samples without targets.
+
+    Args:
+        artifact: a `.tflite` file of any tool, or its content.
+        data: samples, `.npz`, with targets under `y`.
+        runtime: litert or micro.
+
+    Returns:
+        The metric, whose two values are both the artifact's.
+
+    Raises:
+        InputError: the artifact does not run, or the samples do not suit it.
+        EnvironmentProblem: the runtime is not installed.
+    """
+    file = read_tflite(artifact)
+    masks = _masks(file)
+    infos = [info for info in tensor_infos(file) if info.name not in masks]
+    values = tuple(Value(info.name, info.shape[1:], _sample_type(info)) for info in infos)
+    samples = load_samples(data, Graph("artifact", values, (), ()), "data")
+    if samples.targets is None:
+        return None
+    probe(file, runtime)
+    outputs = tensor_infos(file, outputs=True)
+    pairs = Pairs({info.name: info.name for info in infos}, masks, tuple(info.name for info in outputs))
+    answers = run_samples(open_session(file, runtime), pairs, samples, lambda done, of: None)
+    return task_metric(samples.targets, answers[0], answers[0])
+
+
+def _sample_type(info: TensorInfo) -> DType:
+    """The type in which samples are given: real numbers, ids, or a mask."""
+    if info.scale or info.dtype.startswith("float"):
+        return "float32"
+    return "bool" if info.dtype == "bool" else "int32"
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Which tensor of the artifact stands for which value of the model.
+
+    Attributes:
+        inputs: model input per artifact input, by name.
+        masks: per artifact input that is a mask: the model input it is taken from, and the value that is masked.
+        outputs: artifact output per model output, in the model's order.
+    """
+
+    inputs: Mapping[str, str]
+    masks: Mapping[str, tuple[str, float]]
+    outputs: tuple[str, ...]
+
+    @classmethod
+    def match(cls, read: ReadModel, file: TfliteFile) -> Pairs:
+        """By name, then by order.
+
+        Raises:
+            InputError: the artifact has other inputs or outputs than the model.
+        """
+        masks = _masks(file)
+        infos = [info for info in tensor_infos(file) if info.name not in masks]
+        inputs = _matched(read.graph.inputs, infos, "inputs")
+        outputs = _matched(read.graph.outputs, tensor_infos(file, outputs=True), "outputs")
+        by_value = {value: name for name, value in outputs.items()}
+        return cls(inputs, masks, tuple(by_value[name] for name in read.outputs))
+
+
+def _masks(file: TfliteFile) -> dict[str, tuple[str, float]]:
+    """The masks that an artifact wants from its caller, as its metadata says."""
+    entries = file.own.get("masks", ())
+    try:
+        return {str(entry["name"]): (str(entry["source"]), float(entry["differs_from"])) for entry in entries}
+    except (TypeError, KeyError, ValueError):
+        return {}
+
+
+def _matched(values: Sequence[Value], infos: Sequence[TensorInfo], what: str) -> dict[str, str]:
+    """The model's value for each tensor of the artifact, both by name."""
+    names = {info.name for info in infos}
+    found = {value.name: value.name for value in values if value.name in names}
+    left = [value for value in values if value.name not in found]
+    rest = [info for info in infos if info.name not in found]
+    if len(left) == len(rest):
+        by_shape = [[value for value in left if (1, *value.shape) == info.shape] for info in rest]
+        unique = all(len(fitting) == 1 for fitting in by_shape) and len({id(fit[0]) for fit in by_shape}) == len(left)
+        order = [fitting[0] for fitting in by_shape] if unique else left
+        found.update({info.name: value.name for info, value in zip(rest, order, strict=True)})
+    shapes = {value.name: (1, *value.shape) for value in values}
+    if len(found) != len(infos) or any(shapes[found[info.name]] != info.shape for info in infos):
+        ours = ", ".join(f"'{info.name}' {list(info.shape)}" for info in infos)
+        theirs = ", ".join(f"'{name}' {list(shape)}" for name, shape in shapes.items())
+        raise InputError(
+            f"artifact: must have the model's {what}: {theirs}. Found: {ours or 'none'}.",
+            hint="give the model that the artifact was made from.",
+        )
+    return found
+
+
+def run_samples(
+    session: Session, pairs: Pairs, samples: Samples, on_count: Callable[[int, int], None]
+) -> tuple[Array, ...]:
+    """The artifact's outputs `[samples, *shape]` in the model's order, as real numbers."""
+    fed = {}
+    for info in session.inputs:
+        if info.name in pairs.masks:
+            source, value = pairs.masks[info.name]
+            fed[info.name] = (samples.inputs[source] != np.float32(value)).any(-1)
+        else:
+            fed[info.name] = info.quantize(samples.inputs[pairs.inputs[info.name]])
+    infos = {info.name: info for info in session.outputs}
+    rows: list[list[Array]] = []
+    for k in range(samples.count):
+        session.reset()
+        outputs = session.run({name: array[k : k + 1] for name, array in fed.items()})
+        rows.append([infos[name].dequantize(outputs[name]) for name in pairs.outputs])
+        on_count(k + 1, samples.count)
+    return tuple(np.concatenate(column) for column in zip(*rows, strict=True))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from edgernn.comparison.results import Results, Row
 from edgernn.report.canvas import TEXT, Plot, legend, name_part, new_figure
 from edgernn.report.palette import GREY, INK, PAPER, PARTS, cell_style, fill, schemes_in_order
 from edgernn.report.pareto import row_label, scheme_handles
 from edgernn.report.table import kib, score_column
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MOST_BARS = 24
 
@@ -58,7 +62,8 @@ def scheme_plots(results: Results) -> list[Plot]:
     rows = _most_telling(every, MOST_BARS * 4)
     score = score_column(results)
     factor = 100 if score.unit == "%" else 1
-    lines = list(dict.fromkeys((row.name, row.target) for row in rows))[:MOST_BARS]
+    models = list(dict.fromkeys((row.name, row.target) for row in rows))
+    lines = models[:MOST_BARS]
     schemes = schemes_in_order([row.scheme for row in rows])
     figure, axes = new_figure(90 + max(26, 9 * len(schemes)) * len(lines))
     hints = {}
@@ -95,6 +100,8 @@ def scheme_plots(results: Results) -> list[Plot]:
     if most is not None and (most.score_lost or 0) > 0:
         column = f"{100 * (most.score_lost or 0):.2f} points" if factor == 100 else f"{most.score_lost:.3g}"
         caption += f" {row_label(most)} loses most: {column}."
+    if len(rows) < len(every) or len(lines) < len(models):
+        caption += " Shown are the largest models of each cell."
     return [Plot("schemes", "Score by scheme", caption, figure, hints)]
 
 
@@ -116,10 +123,7 @@ def _short_label(row: Row, rows: Sequence[Row]) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _one_below_the_other(axes: object, labels: Sequence[str]) -> None:
-    from matplotlib.axes import Axes
-
-    assert isinstance(axes, Axes)
+def _one_below_the_other(axes: Axes, labels: Sequence[str]) -> None:
     cut = [label if len(label) <= 30 else label[:29] + "…" for label in labels]
     axes.set_yticks(range(len(cut)), cut, size=TEXT, color=INK)
     axes.set_ylim(len(cut) - 0.4, -0.6)

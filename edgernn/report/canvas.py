@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH = 400  # pixels: a phone shows it nearly at full size, so that its text stays readable there
-TEXT = 12.5  # pixels
+WIDTH = 372  # pixels: a phone shows it nearly at full size, so that its text stays readable there
+TEXT = 12.8  # pixels: 11 where the page is 375 wide
 DOTS_PER_INCH = 192  # of the PNG files: WIDTH is in units of 1/72 inch
 
 SETTINGS: dict[Any, Any] = {
@@ -100,12 +100,21 @@ def new_figure(height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def legend(figure: Figure, handles: Sequence[Artist]) -> None:
-    """A legend under the axes, row by row, in as many columns as there is room for."""
+def legend(figure: Figure, handles: Sequence[Artist], break_after: int = 0) -> None:
+    """A legend under the axes, row by row, in as many columns as there is room for.
+
+    Args:
+        figure: to draw it in.
+        handles: its entries.
+        break_after: how many entries the first row should have, if not all fit into one row.
+    """
     labels = [str(handle.get_label()) for handle in handles]
-    count = len(handles)
-    while count > 1 and sum(32 + 7.5 * max(map(len, labels[column::count])) for column in range(count)) > WIDTH:
-        count -= 1
+
+    def fits(count: int) -> bool:
+        return sum(32 + 7.7 * max(map(len, labels[column::count])) for column in range(count)) <= WIDTH
+
+    counts = [len(handles), *([break_after] if break_after > 2 else []), *range(len(handles) - 1, 1, -1)]
+    count = next((count for count in counts if fits(count)), 1)
     by_column = [handle for column in range(count) for handle in handles[column::count]]  # as matplotlib fills it
     figure.legend(handles=by_column, loc="outside lower left", ncols=count, borderaxespad=0.2)
 

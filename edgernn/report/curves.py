@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import fmean
 
-from edgernn.comparison.results import Model, Results
+from edgernn.comparison.results import CurvePoint, Model, Results
 from edgernn.report.canvas import Plot, legend, name_part, new_figure
-from edgernn.report.palette import DASHES, cell_name, cell_style, in_order
+from edgernn.report.palette import DASHES, GREY, cell_name, cell_style, in_order
 from edgernn.report.table import score_column
 
 MOST_SIZES = 6  # plots of training; more would be a wall
@@ -20,7 +21,11 @@ def training_plots(results: Results) -> list[Plot]:
     for model in results.models:
         if model.validation and model.fraction == 1 and not model.matched and not model.failed:
             trained[model.units][model.cell].append(model)
-    return [_training_plot(results, units, trained[units]) for units in sorted(trained)[:MOST_SIZES]]
+    found = [_training_plot(results, units, trained[units]) for units in sorted(trained)[:MOST_SIZES]]
+    if len(trained) > MOST_SIZES:
+        left = f" Not drawn: {', '.join(map(str, sorted(trained)[MOST_SIZES:]))} units."
+        found[-1] = replace(found[-1], caption=found[-1].caption + left)
+    return found
 
 
 def _training_plot(results: Results, units: int, trained: dict[str, list[Model]]) -> Plot:
@@ -53,6 +58,8 @@ def _training_plot(results: Results, units: int, trained: dict[str, list[Model]]
         end = score.show(means[-1] / factor) + f" {score.unit}".rstrip()
         hints[name_part(line, f"cell-{cell}")] = f"{cell_name(cell)} {units}: {end} after {len(means)} epochs"
         ends.append(f"{cell_name(cell)} {end}")
+    if results.threshold is not None:
+        axes.axhline(factor * results.threshold, color=GREY, ls=(0, (4, 2)), lw=1.3, zorder=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel(f"validation {score.title.lower() if score.unit else score.heading}")
@@ -60,6 +67,9 @@ def _training_plot(results: Results, units: int, trained: dict[str, list[Model]]
     seeds = max(len(runs) for runs in trained.values())
     what = f"mean of {seeds} seeds; the bands go from the lowest to the highest" if seeds > 1 else "one seed"
     caption = f"Validation score by epoch, {what}. At the end: {', '.join(ends)}."
+    if results.threshold is not None:
+        goal = f"{score.show(results.threshold)} {score.unit}".rstrip()
+        caption += f" The dashed line at {goal} is the score to which epochs are counted."
     return Plot(f"training-{units}", f"Training, {units} units", caption, figure, hints)
 
 
@@ -116,12 +126,9 @@ def learning_plots(results: Results) -> list[Plot]:
     return [Plot("learning", "Less training data", caption, figure, hints)]
 
 
-def _in_words(results: Results, line: Sequence[object]) -> str:
-    from edgernn.comparison.results import CurvePoint
-
+def _in_words(results: Results, line: Sequence[CurvePoint]) -> str:
     score = score_column(results)
-    points = [point for point in line if isinstance(point, CurvePoint)]
     return ", ".join(
         f"{score.show(fmean(point.scores))} {score.unit}".rstrip() + f" from {point.samples:,} samples"
-        for point in points
+        for point in line
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +43,7 @@ GROUPS = (
     ("Training", "How the validation score rises.", ("training",)),
 )
 TILES = ("score", "bytes", "arena_bytes", "latency_us", "parameters", "macs")  # of the best row
+_UNIT = re.compile(r"(?<=\d) (?=(?:%|KiB|MiB|µs|us|ms|s|points|seeds|units)(?!\w))|(?<=\bp) (?== )|(?<=p =) ")
 WORDS = {"misses", "reason", "fronts"}  # columns of text that may be long
 
 
@@ -84,6 +86,7 @@ def html(results: Results) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["bound"] = _bound
     script = environment.get_template("script.js.j2").render()
     shown = columns(results)
     drawn = [
@@ -116,7 +119,7 @@ def html(results: Results) -> str:
         limits=limits,
         budget_words=budget_words(results),
         tiles=_tiles(results, shown),
-        claims=[(claim, certainty(claim.p, claim.smallest_p, claim.test)) for claim in results.claims],
+        claims=[(each, certainty(each.p, each.smallest_p, each.test)) for each in results.claims],
         signs=SIGNS,
         plot_groups=groups,
         columns=[_heading(column, results) for column in shown],
@@ -133,6 +136,11 @@ def html(results: Results) -> str:
         script_hash="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         json=Markup(_embedded(results_document(results))),
     )
+
+
+def _bound(text: str) -> str:
+    """The text with no line break between a number and its unit."""
+    return _UNIT.sub("\u00a0", text)
 
 
 def _embedded(document: dict[str, Any]) -> str:
@@ -181,13 +189,15 @@ def _cell(column: Column, row: Row, top: str | None, numeric: bool) -> Cell:
 
 
 def _top(column: Column, results: Results) -> str | None:
-    """The text of a column's best value; None where no value is better than another."""
+    """The text of a column's best value; None where many share it."""
     if not column.better or column.key == "failures" or not _is_numeric(column, results):
         return None
     rows = [row for row in results.rows if column.value(row) is not None]
-    if len({column.text(row) for row in rows}) < 2:
+    texts = [column.text(row) for row in rows]
+    if not rows:
         return None
-    return column.text((min if column.better == "less" else max)(rows, key=column.value))
+    top = column.text((min if column.better == "less" else max)(rows, key=column.value))
+    return top if texts.count(top) <= min(3, len(texts) - 1) else None
 
 
 def _tiles(results: Results, shown: Sequence[Column]) -> list[tuple[str, str, str]]:

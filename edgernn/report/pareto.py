@@ -100,8 +100,8 @@ def _plot(results: Results, cost: Cost, rows: Sequence[Row]) -> Plot:
     _limits(axes, results, cost, factor)
     axes.set_xlabel(cost.label)
     axes.set_ylabel(score.title.lower() if score.unit else f"{score.heading}, {score.better} is better")
-    handles = [*cell_handles([row.cell for row in rows]), *scheme_handles([row.scheme for row in rows if row.scheme])]
-    legend(figure, handles)
+    cells = cell_handles([row.cell for row in rows])
+    legend(figure, [*cells, *scheme_handles([row.scheme for row in rows if row.scheme])], len(cells))
     name = {"bytes": "pareto-bytes", "arena_bytes": "pareto-arena", "latency_us": "pareto-latency"}[cost.key]
     return Plot(name, cost.title, _caption(results, cost, rows), figure, hints)
 

@@ -26,7 +26,7 @@ def svg(plot: Plot) -> str:
                 parent.remove(child)
     used = _references(root)
     for element in root.iter():
-        element.tag = element.tag.partition("}")[2]  # HTML needs no namespaces
+        element.tag = element.tag.rpartition("}")[2]  # HTML needs no namespaces
         _rewrite(element, plot, used)
     box = root.get("viewBox", f"0 0 {WIDTH} 300")
     root.attrib.clear()

@@ -72,11 +72,11 @@ def budget_limits(results: Results) -> list[tuple[str, str]]:
         return []
     score = score_column(results)
     limits = [
-        ("board", budget.board or None),
-        ("flash", None if budget.flash is None else f"{kib(budget.flash)} KiB"),
+        ("Board", budget.board or None),
+        ("Flash", None if budget.flash is None else f"{kib(budget.flash)} KiB"),
         ("RAM", None if budget.ram is None else f"{kib(budget.ram)} KiB"),
-        ("time", None if budget.latency_us is None else f"{short(budget.latency_us)} µs"),
-        (score.heading.lower(), None if budget.score is None else f"{score.show(budget.score)} {score.unit}".rstrip()),
+        ("Time", None if budget.latency_us is None else f"{short(budget.latency_us)} µs"),
+        (score.heading, None if budget.score is None else f"{score.show(budget.score)} {score.unit}".rstrip()),
     ]
     return [(name, text) for name, text in limits if text is not None]
 
@@ -84,9 +84,9 @@ def budget_limits(results: Results) -> list[tuple[str, str]]:
 def budget_words(results: Results) -> str:
     """How many rows fit the budget, and which is best."""
     fits = [row.fits for row in results.rows if row.fits is not None]
-    words = f"{sum(fits)} of {len(fits)} fit." if fits else "Of no row can it be told whether it fits."
+    words = f"{sum(fits)} of {len(fits)} rows fit." if fits else "Of no row can it be told whether it fits."
     best = best_row(results)
-    return words if best is None else f"{words} Best of them: {', '.join(_parts(best))}."
+    return words if best is None else f"{words} The best is {', '.join(_parts(best))}."
 
 
 def best_row(results: Results) -> Row | None:
@@ -175,8 +175,12 @@ def moment(started: str) -> str:
 
 
 def command_line(results: Results) -> str:
-    """The command that does all this again."""
-    return shlex.join(results.command)
+    """The command that does all this again; a long one has a line for each option."""
+    line = shlex.join(results.command)
+    if len(line) <= 80:
+        return line
+    words = [shlex.quote(word) for word in results.command]
+    return " ".join(f"\\\n  {word}" if word.startswith("--") else word for word in words)
 
 
 def caveats(results: Results) -> list[str]:

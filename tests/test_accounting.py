@@ -23,8 +23,10 @@ from edgernn.converters.tflite.counting import count
 from edgernn.converters.tflite.file import TfliteFile
 from edgernn.converters.tflite.flatbuffer import TfModel, TfOperator, TfSignature, TfSubgraph, TfTensor, encode, schema
 from edgernn.converters.tflite.layout import model_layout
+from edgernn.converters.tflite.liveness import peak_activation_bytes
 from edgernn.converters.tflite.reader import read_tflite
 from edgernn.converters.tflite.weighted import FileLayer, layers
+from edgernn.devices.host.resolver import resolver
 from edgernn.errors import InputError
 from edgernn.targets import SCHEMES
 
@@ -263,6 +265,8 @@ def test_of_a_damaged_file_all_bytes_count_or_it_is_refused(which: str) -> None:
             assert sum(account(file).values()) == len(content)
             layers(file)
             weight_bytes_by_type(file)
+            peak_activation_bytes(file)
+            resolver(file)
             read += 1
         except InputError:
             continue

@@ -49,7 +49,8 @@ class Count:
     """What the operators of a file show.
 
     Attributes:
-        parameters: elements of the weights, each counted once; the scalars of elementwise operators are none.
+        parameters: elements of the weights, each counted once; the scalars of elementwise operators are none, nor are
+            the tables that stand for functions.
         macs: multiply-accumulates of the matrix products of one inference, or None if the number of turns of a loop
             is not written in the file.
         macs_per_step: of the body of the file's only loop; None if there is not exactly one.

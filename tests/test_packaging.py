@@ -143,7 +143,7 @@ def test_the_wheel_holds_every_module_under_edgernn_alone(wheel: Path) -> None:
     assert modules == set(modules_on_disk())
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"edgernn"}
-    assert "edgernn/py.typed" in names
+    assert {"edgernn/py.typed", "edgernn/report/report.html.j2", "edgernn/report/style.css.j2"} <= set(names)
     assert any(name.endswith("/LICENSE") for name in names)
 
 

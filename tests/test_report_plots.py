@@ -19,8 +19,8 @@ from edgernn.report.canvas import DOTS_PER_INCH, WIDTH
 from edgernn.report.plots import plots, save_plots
 from edgernn.report.svg import svg
 
-ALL = ["pareto-bytes", "pareto-arena", "pareto-latency", "schemes", "breakdown", "learning"]
-TRAINING = ["training-16", "training-32", "training-64"]
+ALL = ["pareto-bytes", "pareto-arena", "pareto-latency", "schemes", "breakdown"]
+TRAINING = ["training-16", "training-32", "training-64", "learning"]
 
 
 @pytest.fixture(scope="module")

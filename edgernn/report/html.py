@@ -39,8 +39,8 @@ GROUPS = (
         "Each point is a row. The line is the front: nothing is better at both.",
         ("pareto",),
     ),
-    ("Schemes, bytes and data", "What quantization does to the score and to the file.", ("schemes", "break", "learn")),
-    ("Training", "How the validation score rises.", ("training",)),
+    ("Schemes and bytes", "What quantization does to the score and to the file.", ("schemes", "breakdown")),
+    ("Training", "How the score rises over the epochs, and with more data.", ("training", "learning")),
 )
 TILES = ("score", "bytes", "arena_bytes", "latency_us", "parameters", "macs")  # of the best row
 _UNIT = re.compile(r"(?<=\d) (?=(?:%|KiB|MiB|µs|us|ms|s|points|seeds|units)(?!\w))|(?<=\bp) (?== )|(?<=p =) ")

@@ -20,7 +20,7 @@ def plots(results: Results) -> list[Plot]:
         EnvironmentProblem: matplotlib is not installed.
     """
     with style():
-        makers = (pareto_plots, scheme_plots, breakdown_plots, learning_plots, training_plots)
+        makers = (pareto_plots, scheme_plots, breakdown_plots, training_plots, learning_plots)
         return [plot for maker in makers for plot in maker(results)]
 
 

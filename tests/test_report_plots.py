@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,9 @@ import pytest
 import report_results
 
 from edgernn.comparison.results import Results
-from edgernn.errors import InputError
+from edgernn.errors import EnvironmentProblem, InputError
 from edgernn.report.canvas import DOTS_PER_INCH, WIDTH
+from edgernn.report.html import html
 from edgernn.report.plots import plots, save_plots
 from edgernn.report.svg import svg
 
@@ -61,6 +63,16 @@ def test_png_files_have_the_common_width(example: Results, tmp_path: Path) -> No
 def test_a_folder_that_is_not_there_is_an_input_error(example: Results, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="must be a writable path"):
         save_plots(example, tmp_path / "none")
+
+
+@pytest.mark.parametrize(("package", "write"), [("matplotlib", plots), ("jinja2", html)])
+def test_a_missing_package_is_named_with_its_extra(
+    example: Results, package: str, write: Callable[[Results], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(EnvironmentProblem, match=f"needs the package '{package}'") as problem:
+        write(example)
+    assert problem.value.hint == "pip install 'edgernn[report]'"
 
 
 def test_settings_of_matplotlib_are_as_before(example: Results, tmp_path: Path) -> None:

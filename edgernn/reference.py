@@ -17,6 +17,7 @@ from edgernn.graph.shapes import windows
 
 Observer = Callable[[Value, np.ndarray], None]
 Array = np.ndarray
+Compute = Callable[[Node, list[Array], Observer | None], list[Array]]
 
 
 def evaluate(graph: Graph, inputs: Mapping[str, Array], observe: Observer | None = None) -> dict[str, Array]:
@@ -35,14 +36,24 @@ def evaluate(graph: Graph, inputs: Mapping[str, Array], observe: Observer | None
     return {value.name: _read(arrays, value, next(iter(inputs.values())).shape[0]) for value in graph.outputs}
 
 
-def run(graph: Graph, arrays: dict[Value, Array], observe: Observer | None = None) -> None:
-    """Compute every node of `graph` into `arrays`, which holds the inputs."""
+def run(
+    graph: Graph, arrays: dict[Value, Array], observe: Observer | None = None, compute: Compute | None = None
+) -> None:
+    """Compute every node of `graph` into `arrays`, which holds the inputs.
+
+    Args:
+        graph: to run.
+        arrays: its inputs, by value; all other values are added.
+        observe: called with every value and its array.
+        compute: what an operator computes, if not in float: another arithmetic.
+    """
+    compute = compute or compute_float
     if observe:
         for value in graph.inputs:
             observe(value, arrays[value])
     for node in graph.nodes:
         operands = [arrays[value] if value.data is None else value.data for value in node.inputs]
-        for value, array in zip(node.outputs, _compute(node, operands, observe), strict=True):
+        for value, array in zip(node.outputs, compute(node, operands, observe), strict=True):
             arrays[value] = array
             if observe:
                 observe(value, array)
@@ -65,7 +76,8 @@ def _axis(axis: int, rank: int) -> int:
     return axis % rank + 1
 
 
-def _compute(node: Node, x: list[Array], observe: Observer | None) -> list[Array]:
+def compute_float(node: Node, x: list[Array], observe: Observer | None) -> list[Array]:
+    """One operator on float numbers; those that only move numbers do so with any."""
     operator, values = node.operator, node.inputs
     rank = max(len(value.shape) for value in values)
     match operator:
@@ -105,11 +117,11 @@ def _compute(node: Node, x: list[Array], observe: Observer | None) -> list[Array
         case ops.Gather():
             return [x[0][x[1].astype("i8")]]
         case ops.Conv(stride=stride, dilation=dilation, bias=bias):
-            taps = _taps(x[0], x[1].shape[1], stride, dilation)
-            return [np.einsum("nski,oki->nso", taps, x[1], optimize=True) + (x[2] if bias else 0)]
+            seen = taps(x[0], x[1].shape[1], stride, dilation)
+            return [np.einsum("nski,oki->nso", seen, x[1], optimize=True) + (x[2] if bias else 0)]
         case ops.DepthwiseConv(stride=stride, dilation=dilation, bias=bias):
-            taps = _taps(x[0], x[1].shape[0], stride, dilation)
-            wide = np.repeat(taps, x[1].shape[1] // x[0].shape[-1], axis=-1)
+            seen = taps(x[0], x[1].shape[0], stride, dilation)
+            wide = np.repeat(seen, x[1].shape[1] // x[0].shape[-1], axis=-1)
             return [np.einsum("nskc,kc->nsc", wide, x[1]) + (x[2] if bias else 0)]
         case ops.Pool():
             return [_pool(operator, x[0])]
@@ -127,12 +139,12 @@ def _compute(node: Node, x: list[Array], observe: Observer | None) -> list[Array
         case ops.Requantize() | ops.FusedLstm():
             raise ValueError("a lowered graph has no float reference; run its artifact")
         case Scan():
-            return _scan(operator, node, x, observe)
+            return scan(operator, node, x, observe, compute_float)
         case _ as unreachable:
             assert_never(unreachable)
 
 
-def _taps(x: Array, size: int, stride: int, dilation: int) -> Array:
+def taps(x: Array, size: int, stride: int, dilation: int) -> Array:
     """Windows `[samples, windows, size, channels]` of x `[samples, steps, channels]`."""
     count = windows(x.shape[1], size, stride, dilation)
     index = np.arange(count)[:, None] * stride + np.arange(size) * dilation
@@ -150,23 +162,26 @@ def _pool(operator: ops.Pool, x: Array) -> Array:
     if operator.same:
         padding = same_padding(x.shape[1], operator.size, operator.stride)
         x = np.pad(x, [(0, 0), padding, *[(0, 0)] * (x.ndim - 2)], constant_values=np.nan)
-    return np.asarray(reduce(_taps(x, operator.size, operator.stride, 1), axis=2))
+    return np.asarray(reduce(taps(x, operator.size, operator.stride, 1), axis=2))
 
 
-def _scan(scan: Scan, node: Node, x: list[Array], observe: Observer | None) -> list[Array]:
+def scan(operator: Scan, node: Node, x: list[Array], observe: Observer | None, compute: Compute) -> list[Array]:
+    """A loop in some arithmetic."""
     samples = max(a.shape[0] for v, a in zip(node.inputs, x, strict=True) if v.data is None)
     full = [
         a if v.data is None else np.broadcast_to(a, (samples, *a.shape)) for v, a in zip(node.inputs, x, strict=True)
     ]
-    carries, sequences = full[: scan.carries], full[scan.carries :]
+    carries, sequences = full[: operator.carries], full[operator.carries :]
     stacked: list[list[Array]] = []
-    for step in reversed(range(scan.steps)) if scan.reverse else range(scan.steps):
-        arrays = dict(zip(scan.body.inputs, [*carries, *(sequence[:, step] for sequence in sequences)], strict=True))
-        run(scan.body, arrays, observe)
-        results = [_read(arrays, value, samples) for value in scan.body.outputs]
-        carries = results[: scan.carries]
-        stacked.append(results[scan.carries :])
-    if scan.reverse:
+    for step in reversed(range(operator.steps)) if operator.reverse else range(operator.steps):
+        arrays = dict(
+            zip(operator.body.inputs, [*carries, *(sequence[:, step] for sequence in sequences)], strict=True)
+        )
+        run(operator.body, arrays, observe, compute)
+        results = [_read(arrays, value, samples) for value in operator.body.outputs]
+        carries = results[: operator.carries]
+        stacked.append(results[operator.carries :])
+    if operator.reverse:
         stacked.reverse()
     return [*carries, *(np.stack(column, axis=1) for column in zip(*stacked, strict=True))]
 

@@ -105,7 +105,7 @@ def command(files: tuple[Path, ...], score: float | None, as_json: bool, **optio
             note(f"what was measured is kept in {output}; the same command continues")
             raise
     if as_json:
-        from edgernn.report import results_document
+        from edgernn.report.table import results_document
 
         print_json(results_document(results))
     else:
@@ -136,9 +136,9 @@ def _words() -> tuple[str, ...]:
 
 
 def _print(results: Results, output: Path) -> None:
-    from edgernn.report import terminal_table
+    from edgernn.report.table import terminal_table
 
-    print_table(*terminal_table(results))
+    print_table(results.task.name, *terminal_table(results))
     if results.answer is not None:
         click.echo(f"\n{results.answer.headline}")
         for sentence in results.answer.sentences:

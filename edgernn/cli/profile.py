@@ -175,9 +175,13 @@ def print_profile(found: Profile) -> None:
             [(name, size, f"{100 * size / whole:.1f} %") for name, size in found.categories.items() if size],
         )
     if found.file_layers:
-        from edgernn.converters.tflite.weighted import layer_rows
-
-        _table("operators with weights", *layer_rows(found.file_layers))
+        weighted = [
+            (f"{row.subgraph}.{row.operator}", row.name, row.dtype, row.parameters, row.weight_bytes + row.bias_bytes,
+             row.macs, row.executions)
+            for row in found.file_layers
+        ]  # fmt: skip
+        columns = ("Operator", "Kind", "Weights", "Parameters", "Bytes", "MACs", "Executions")
+        _table("operators with weights", columns, weighted)
     if contents.operators:
         _table("operators", ("Operator", "Count"), list(contents.operators.items()))
     if found.operator_times is not None:

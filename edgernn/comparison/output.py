@@ -18,7 +18,10 @@ def write_reports(folder: Path, results: Results) -> None:
         EnvironmentProblem: the disk is full, or matplotlib or Jinja is not installed; JSON, CSV and Markdown do
             without these.
     """
-    from edgernn.report import csv_text, html, markdown, results_document, save_plots
+    from edgernn.report.html import html
+    from edgernn.report.markdown import markdown
+    from edgernn.report.plots import save_plots
+    from edgernn.report.table import csv_text, results_document
 
     document = json.dumps(results_document(results), indent=1, allow_nan=False) + "\n"
     atomic_write(folder / "results.json", document)

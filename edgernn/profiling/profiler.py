@@ -50,7 +50,8 @@ class Profile:
         categories: where the file's bytes go; they sum to its size.
         weight_bytes: of a .tflite by type of number; of a Keras model, what its weights would take by scheme.
         file_layers: of a .tflite, the operators that have weights.
-        activation_bytes: the most that all tensors but constants hold at one time: no arena can do with less.
+        activation_bytes: the most that all tensors but constants hold at one time; an arena is larger, unless its
+            runtime lets an output take its input's place.
         micro: what TFLite-Micro says; None if it is not installed or the model is a Keras model.
         cold: cold start and memory of a fresh process, each the median of several.
         latency: in the steady state.

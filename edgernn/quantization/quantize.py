@@ -103,7 +103,7 @@ class _Quantizer:
                     self.groups.prefer(value, wanted)
 
     def quantization(self, value: Value) -> Quantization:
-        return self.groups.quantization(value, self.plan.clip)
+        return self.groups.quantization(value, self.plan.clip, power_of_two=self.plan.power_of_two)
 
     def graph(self, graph: Graph, *, float_io: bool) -> Graph:
         """Rewrite the main graph."""
@@ -137,7 +137,10 @@ class _Quantizer:
         own = self.quantization(value)
         if own.scales == (1 / 32768,) and self.ranges[value].low >= 0 and dtype == "int8":
             return Quantization((1 / 256,), -128)
-        return from_range(with_margin(self._range(value)), dtype, "minmax")
+        return self._from_range(with_margin(self._range(value)), dtype)
+
+    def _from_range(self, range_: Range, dtype: DType) -> Quantization:
+        return from_range(range_, dtype, "minmax", power_of_two=self.plan.power_of_two)
 
     def _form(self, value: Value) -> tuple[DType, Quantization]:
         return self.types[value], self.quantization(value)
@@ -174,11 +177,11 @@ class _Quantizer:
 
     def _operand(self, value: Value, dtype: DType, form: Quantization | None, rewrite: _Typed) -> Value:
         if value.data is not None:
-            used = form or from_range(Range.of(value.data), dtype, "minmax")
+            used = form or self._from_range(Range.of(value.data), dtype)
             return replace(value, dtype=dtype, data=used.quantize(value.data, dtype), quantization=used)
         wanted = form
         if wanted is None and self.types[value] != dtype:
-            wanted = from_range(self._range(value), dtype, "minmax")
+            wanted = self._from_range(self._range(value), dtype)
         return rewrite.copy(value, dtype, wanted, exact=form is not None)
 
     def _product(

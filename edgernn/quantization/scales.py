@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from edgernn.calibration import ClipMethod, Range, clip
@@ -10,6 +12,7 @@ from edgernn.graph import DType, Quantization, Value
 # A 16-bit tensor keeps this much room above its calibrated range, since a stream can outlive its calibration window
 # and the resolution that it costs is far below the error of the 8-bit weights.
 HEADROOM_16 = 2.0
+LEAST_HEADROOM_16 = 1.25  # where the scale is a power of two, which adds up to as much again
 OUTPUT_DEVIATIONS = 4.5
 _NOTHING = 1e-6
 
@@ -73,20 +76,29 @@ class ScaleGroups:
         """Largest absolute value that the group was seen to take."""
         return self._range[self.find(value)].largest
 
-    def quantization(self, value: Value, method: ClipMethod) -> Quantization:
+    def quantization(self, value: Value, method: ClipMethod, *, power_of_two: bool) -> Quantization:
         """The group's scale and zero point."""
         group = self.find(value)
         if group in self._fixed:
             return self._fixed[group]
         if group in self._preferred:
             return self._preferred[group]
-        return from_range(self._range[group], self._dtype[group], method)
+        return from_range(self._range[group], self._dtype[group], method, power_of_two=power_of_two)
 
 
-def from_range(range_: Range, dtype: DType, method: ClipMethod) -> Quantization:
-    """int16: symmetric with headroom. int8: the clipped range, stretched to hold zero exactly."""
+def from_range(range_: Range, dtype: DType, method: ClipMethod, *, power_of_two: bool = False) -> Quantization:
+    """int16: symmetric with headroom. int8: the clipped range, stretched to hold zero exactly.
+
+    Args:
+        range_: to represent.
+        dtype: int8 or int16.
+        method: how much of the range an int8 keeps.
+        power_of_two: whether an int16's scale is the next power of two, for arithmetic by shifts.
+    """
     if range_.largest < _NOTHING:  # always zero so far: any scale represents it, a tiny one upsets the kernels
         range_ = Range(-1.0, 1.0, range_.kept[:0])
+    if dtype == "int16" and power_of_two:
+        return Quantization((2.0 ** math.ceil(math.log2(range_.largest * LEAST_HEADROOM_16 / 32768)),))
     if dtype == "int16":
         return Quantization((_float32(range_.largest * HEADROOM_16 / 32767),))
     low, high = clip(range_, method, bits=8)

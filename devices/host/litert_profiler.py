@@ -92,12 +92,11 @@ class CompiledModel:
         model = self._new("LiteRtCreateModelFromBuffer", environment, self._content, size)
         options = self._new("LiteRtCreateOptions")
         self._call("LiteRtSetOptionsHardwareAccelerators", options, _CPU)
-        self._texts = {
-            b"runtime_options_string": ctypes.create_string_buffer(
-                f"enable_profiling = {str(profile).lower()}\n".encode()
-            ),
-            b"xnnpack": ctypes.create_string_buffer(f'kernel_mode = "{kernels}"\nnum_threads = {threads}\n'.encode()),
+        settings = {
+            b"runtime_options_string": f"enable_profiling = {str(profile).lower()}\n",
+            b"xnnpack": f'kernel_mode = "{kernels}"\nnum_threads = {threads}\n',
         }
+        self._texts = {name: ctypes.create_string_buffer(text.encode()) for name, text in settings.items()}
         for name, text in self._texts.items():
             self._call("LiteRtAddOpaqueOptions", options, self._new("LiteRtCreateOpaqueOptions", name, text, _keep))
         self._model = self._new("LiteRtCreateCompiledModel", environment, model, options)
@@ -108,13 +107,12 @@ class CompiledModel:
 
     def run(self) -> float:
         """Seconds of one run."""
-        run, ok = self._library.LiteRtRunCompiledModel, 0
-        inputs, outputs = self._inputs, self._outputs
+        run, inputs, outputs = self._library.LiteRtRunCompiledModel, self._inputs, self._outputs
         arguments = (self._model, c_size_t(0), c_size_t(len(inputs)), inputs, c_size_t(len(outputs)), outputs)
         start = time.perf_counter()
         status = run(*arguments)
         elapsed = time.perf_counter() - start
-        if status != ok:
+        if status:
             raise InputError(f"artifact: must run on LiteRT. Found: status {status}.", hint="run edgernn verify on it.")
         return elapsed
 

@@ -69,7 +69,7 @@ class OperatorTimes:
         package: that brought the runtime, with its version.
         invocation_us: microseconds of one inference with the default delegate, without the profiler.
         rows: of that inference, the slowest first. If a delegate took operators over, its row holds the control of
-            loops too, which cannot be told apart from it.
+            loops too, which cannot be told apart from it, but not those of its operators that have rows.
         delegated: how many operators of each kind the delegate took over; empty if it took none.
         builtin_us: of one inference on LiteRT's own kernels; 0 if the delegate took none.
         builtin_rows: of that inference, every operator by itself; empty if the delegate took none.

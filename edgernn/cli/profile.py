@@ -184,13 +184,7 @@ def print_profile(found: Profile) -> None:
         _table("operators with weights", columns, weighted)
     if contents.operators:
         _table("operators", ("Operator", "Count"), list(contents.operators.items()))
-    if found.operator_times is not None:
-        from edgernn.devices.host.operator_times import time_rows
-
-        if found.operator_times.rows:
-            _table("where the time goes", *time_rows(found.operator_times))
-        else:
-            note(f"note: no times of single operators: {found.operator_times.reason}")
+    _print_times(found)
     if found.micro is not None and found.micro.runs:
         click.echo("\nfor the firmware:")
         for line in found.micro.resolver.lines:
@@ -202,6 +196,24 @@ def print_profile(found: Profile) -> None:
         _table(f"{found.fit.board.title}: {answer}", *fit_rows(found.fit))
         for text in found.fit.notes:
             note(f"note: {text}")
+
+
+def _print_times(found: Profile) -> None:
+    """Where the time goes, or why nobody knows."""
+    from edgernn.devices.host.operator_times import OperatorTimes
+
+    if not isinstance(found.operator_times, OperatorTimes):
+        if found.operator_times is not None:
+            note(f"note: no times of single operators: {found.operator_times.reason}")
+        return
+    columns = ("Operator", "Time", "Share", "Calls")
+    for title, rows in (
+        ("where the time goes", found.operator_times.rows),
+        ("the same without XNNPACK, which hides what it has taken over", found.operator_times.builtin_rows),
+    ):
+        if rows:
+            cells = [(row.name, _us(row.microseconds), f"{100 * row.share:.1f} %", f"{row.calls:g}") for row in rows]
+            _table(title, columns, cells)
 
 
 def _running_rows(found: Profile) -> list[tuple[str, str]]:

@@ -52,7 +52,7 @@ class Comparison:
     models: tuple[PlannedModel, ...] = ()
     artifacts: tuple[PlannedArtifact, ...] = ()
     training: Training | None = None
-    samples: Samples = Samples()
+    samples: Samples = field(default_factory=Samples)
     files: Mapping[str, Path] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
     given: tuple[Model, ...] = ()

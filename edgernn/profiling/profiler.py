@@ -19,7 +19,7 @@ from edgernn.converters.tflite.reader import read_tflite
 from edgernn.converters.tflite.weighted import FileLayer, custom_operators, layers
 from edgernn.devices.boards import Board, find_board
 from edgernn.devices.host.machine import describe_machine
-from edgernn.devices.host.operator_times import OperatorTimes, operator_times
+from edgernn.devices.host.operator_times import CannotTell, OperatorTimes, operator_times
 from edgernn.devices.host.probe import FreshRun, probe
 from edgernn.devices.host.session import RUNTIMES, open_session
 from edgernn.errors import InputError
@@ -78,7 +78,7 @@ class Profile:
     cold: FreshRun | None = None
     latency: Latency | None = None
     period_ms: float | None = None
-    operator_times: OperatorTimes | None = None
+    operator_times: OperatorTimes | CannotTell | None = None
     fit: Fit | None = None
     complete: bool = False
     notes: tuple[str, ...] = ()

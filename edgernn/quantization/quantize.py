@@ -35,6 +35,7 @@ class _Quantizer:
     def __init__(self, graph: Graph, statistics: Statistics, plan: Plan) -> None:
         self.plan, self.ranges, self.moments = plan, statistics.ranges, statistics.moments
         self.types = choose_types(graph, plan, statistics.ranges)
+        self.outputs = set(graph.outputs)
         self.groups = ScaleGroups()
         for node in graph.walk():
             if isinstance(node.operator, Scan):
@@ -55,7 +56,9 @@ class _Quantizer:
 
     def _range(self, value: Value) -> Range:
         if value in self.ranges:
-            return self.ranges[value]
+            found = self.ranges[value]
+            # A power of two may leave an output no more room than was seen of it, which is one number per sample.
+            return with_margin(found) if self.plan.power_of_two and value in self.outputs else found
         return Range.of(np.zeros(1, "f4") if value.data is None else value.data)
 
     def _tie(self, graph: Graph) -> None:

@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from edgernn.calibration import ClipMethod, Range, calibrate, multiplied_values
+from edgernn.calibration import ClipMethod, calibrate, multiplied_values
 from edgernn.converters.tflite.arithmetic import FLOAT_KERNELS, TfliteArithmetic
 from edgernn.converters.tflite.loop import Loop
 from edgernn.converters.tflite.writer import write
 from edgernn.errors import UnsupportedError
-from edgernn.graph import DType, Graph, Node, Value, map_bodies
+from edgernn.graph import DType, Graph, Value, map_bodies
 from edgernn.graph import operators as ops
 from edgernn.passes import (
     MaskInput,
+    alike,
     block_steps,
     decompose_functions,
     divide_by_reciprocal,
@@ -35,7 +36,6 @@ from edgernn.targets import INTEGER_SCHEMES, Form, Io, Scheme, Target
 
 _LARGEST = 1.6  # a phone's file, in weight bytes, before faster loops cost too many bytes
 _FREE_STATE = 8.0  # measured: LSTMs with cell states of +-14 lose nothing in 8 bits, with +-50 they lose 3.5 points
-_JOINED_RANGES = 16  # a 16-bit [x, h] still leaves h 11 bits when x is this many times larger
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def _integers(
     _refuse_masks_on_integers(graph, options)
     if body == "int16":
         first = calibrate(graph, samples).ranges
-        graph = map_bodies(graph, lambda inner: join_operands(inner, lambda node: _alike(node, first)))
+        graph = map_bodies(graph, lambda inner: join_operands(inner, lambda node: alike(node, first)))
         graph = map_bodies(graph, separate_operands)
         graph = decompose_functions(graph, ("sigmoid", "tanh", *_TABLES))
     else:
@@ -169,15 +169,6 @@ _TABLES = (
     "log",
     "reciprocal",
 )
-
-
-def _alike(node: Node, ranges: Mapping[Value, Range]) -> bool:
-    """Whether the operands of an Affine can share one 16-bit scale, and their kernels one 8-bit scale."""
-    assert isinstance(node.operator, ops.Affine)  # established by the caller
-    count = node.operator.operands
-    largest = [ranges[value].largest for value in node.inputs[:count]]
-    kernels = [float(np.abs(value.constant).max()) for value in node.inputs[count : 2 * count]]
-    return max(largest) <= _JOINED_RANGES * max(min(largest), 1e-9) and max(kernels) <= 4 * max(min(kernels), 1e-9)
 
 
 def _refuse_masks_on_integers(graph: Graph, options: Options) -> None:

@@ -1,4 +1,4 @@
-"""The integer arithmetic of generated C in NumPy: each function is what its namesake in runtime/ computes, bit for bit."""
+"""The integer arithmetic of generated C in NumPy, bit for bit."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ Array = np.ndarray
 
 def round_high(a: Array, m: Array) -> Array:
     """(a * m + 2^31) >> 32, the upper half of the product, rounded."""
-    return (np.asarray(a, "i8") * np.asarray(m, "i8") + (1 << 31)) >> 32
+    return np.asarray((np.asarray(a, "i8") * np.asarray(m, "i8") + (1 << 31)) >> 32)
 
 
 def round_shift(v: Array, s: int) -> Array:
     """V / 2^s rounded to nearest, ties upward."""
-    return np.asarray(v, "i8") if s == 0 else (np.asarray(v, "i8") + (1 << (s - 1))) >> s
+    wide = np.asarray(v, "i8")
+    return wide if s == 0 else np.asarray((wide + (1 << (s - 1))) >> s)
 
 
 def sat16(v: Array) -> Array:
@@ -27,4 +28,4 @@ def interpolate(table: Array, x: Array) -> Array:
     at = np.asarray(x, "i8") + 32768
     piece, rest = at >> 8, at & 255
     entries = table.astype("i8")
-    return entries[piece] + round_shift((entries[piece + 1] - entries[piece]) * rest, 8)
+    return np.asarray(entries[piece] + round_shift((entries[piece + 1] - entries[piece]) * rest, 8))

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import assert_never
 
 import numpy as np
-from edgernn.converters.c.arithmetic import interpolate, round_shift, sat16
 
+from edgernn.converters.c.arithmetic import interpolate, round_shift, sat16
 from edgernn.converters.c.scaling import Multiplier, align, divide_rounded, multiplier, rescale
 from edgernn.converters.c.tables import FunctionTable, exponential_table, function_table
 from edgernn.errors import InputError
@@ -68,13 +68,16 @@ def compute_integers(node: Node, x: list[Array], observe: Observer | None) -> li
             return [_pool(operator, x[0])]
         case ops.Concat():
             return compute_float(node, [_aligned(v, a, y) for v, a in zip(node.inputs, x, strict=True)], None)
+        case ops.Pad(before=before, after=after):
+            zero = y.quantization.zero_point if y.quantization else 0
+            padding = [(0, 0), (before, after), *[(0, 0)] * (x[0].ndim - 2)]
+            return [np.pad(x[0], padding, constant_values=zero)]
         case (
             ops.Reshape()
             | ops.Broadcast()
             | ops.Transpose()
             | ops.Split()
             | ops.Slice()
-            | ops.Pad()
             | ops.Reverse()
             | ops.Gather()
             | ops.Differs()
@@ -122,7 +125,8 @@ def product_multiplier(node: Node) -> tuple[Multiplier, int]:
     """
     x, kernel, bias = node.inputs
     y = node.outputs[0]
-    assert x.quantization and kernel.quantization and y.quantization, "the quantizer gives them scales"
+    if x.quantization is None or kernel.quantization is None or y.quantization is None:
+        raise ValueError("a product of an integer graph has scales")
     axis = 1 if isinstance(node.operator, ops.DepthwiseConv) else 0
     rows = tuple(k for k in range(kernel.constant.ndim) if k != axis)
     magnitude = np.abs(kernel.constant.astype("i8")).sum(axis=rows) * 32768 + np.abs(bias.constant.astype("i8"))

@@ -1,4 +1,4 @@
-"""The C back end's integer arithmetic, as far as it constrains types and scales: 16 bits, powers of two, no zero points.
+"""The C back end's arithmetic, as far as it constrains types and scales: 16 bits, powers of two, no zero points.
 
 What the operators then compute is defined in `edgernn.converters.c.reference`.
 """

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from edgernn.converters.c.arithmetic import round_high, round_shift
 
+from edgernn.converters.c.arithmetic import round_high, round_shift
 from edgernn.errors import InputError
 
 Array = np.ndarray

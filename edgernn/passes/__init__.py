@@ -7,12 +7,13 @@ from edgernn.passes.fold import fold_scales
 from edgernn.passes.fuse import fuse_lstm
 from edgernn.passes.masks import MaskInput, lift_masks
 from edgernn.passes.merge import merge_gates
-from edgernn.passes.project import hoist_projections, join_operands, separate_operands
+from edgernn.passes.project import alike, hoist_projections, join_operands, separate_operands
 from edgernn.passes.prune import prune
 from edgernn.passes.unroll import unroll
 
 __all__ = [
     "MaskInput",
+    "alike",
     "block_steps",
     "decompose_functions",
     "divide_by_reciprocal",

@@ -6,13 +6,16 @@ in 8 bits, where x and h cannot share a scale. Joining multiplies [x_t, h] by [W
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
 
+from edgernn.calibration import Range
 from edgernn.graph import Graph, Node, Rewrite, Scan, Value
 from edgernn.graph import operators as ops
+
+JOINED_RANGES = 16  # a 16-bit [x, h] still leaves h 11 bits when x is this many times larger
 
 
 def hoist_projections(graph: Graph) -> Graph:
@@ -108,3 +111,12 @@ def separate_operands(graph: Graph) -> Graph:
             else:
                 total = part
     return rewrite.graph(graph)
+
+
+def alike(node: Node, ranges: Mapping[Value, Range]) -> bool:
+    """Whether the operands of an Affine can share one 16-bit scale, and their kernels one 8-bit scale."""
+    assert isinstance(node.operator, ops.Affine)  # established by the caller
+    count = node.operator.operands
+    largest = [ranges[value].largest for value in node.inputs[:count]]
+    kernels = [float(np.abs(value.constant).max()) for value in node.inputs[count : 2 * count]]
+    return max(largest) <= JOINED_RANGES * max(min(largest), 1e-9) and max(kernels) <= 4 * max(min(kernels), 1e-9)

@@ -1,0 +1,274 @@
+"""From a graph to the lines of a C function.
+
+The graph is cut at its products and reductions, whose operands must lie in memory. All that is elementwise between two
+cuts is computed where it is needed: a loop is written for each set of values that must be stored, and in it every
+operator that leads there, once per element, in registers. So a new cell needs no new C.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+from edgernn.converters.c.elements import Arithmetic, Element
+from edgernn.converters.c.index import Index, broadcast, flat, plus
+from edgernn.converters.c.program import C_TYPES, Constants, Lines, Pool, Slot
+from edgernn.graph import Node, Value
+from edgernn.graph import operators as ops
+
+_LAZY = (
+    ops.Binary,
+    ops.Unary,
+    ops.Requantize,
+    ops.Select,
+    ops.Or,
+    ops.Split,
+    ops.Slice,
+    ops.Reverse,
+    ops.Transpose,
+    ops.Broadcast,
+)
+
+
+class Body:
+    """Writes one graph, or one step of a loop's body, into the lines of a function."""
+
+    def __init__(self, lines: Lines, constants: Constants, arithmetic: Arithmetic, pool: Pool, level: int = 0) -> None:
+        """Begin.
+
+        Args:
+            lines: of the function.
+            constants: of the program.
+            arithmetic: of its elements.
+            pool: memory for what is stored.
+            level: how many loops over steps are around this one.
+        """
+        self.lines, self.constants, self.arithmetic, self.pool, self.level = lines, constants, arithmetic, pool, level
+        self.slots: dict[Value, Slot] = {}
+        self.totals: dict[Value, Slot] = {}  # accumulators of the products of single vectors
+        self.nodes: dict[Value, Node] = {}
+        self.steps: dict[Value, tuple[Body, Value, str]] = {}  # one step of a sequence outside
+        self.known: dict[tuple[Value, Index], Element] = {}  # elements computed in the loop that is being written
+        self.taken: list[tuple[Slot, int]] = []
+        self.loads: set[tuple[str, str]] = set()  # (pointer, index) read in that loop
+
+    # --- values ---------------------------------------------------------------------------------------------------
+
+    def declare(self, node: Node) -> None:
+        """Take note of a node that is computed element by element."""
+        for value in node.outputs:
+            self.nodes[value] = node
+
+    def let(self, ctype: str) -> _Let:
+        """New variables of one type."""
+        return _Let(self, ctype)
+
+    def element(self, value: Value, index: Index) -> Element:
+        """One element, computed once in a loop."""
+        key = value, index
+        if key not in self.known:
+            self.known[key] = self._element(value, index)
+        return self.known[key]
+
+    def _element(self, value: Value, index: Index) -> Element:
+        word = self.let(_register(value))
+        if value.data is not None:
+            return self._constant(value, index)
+        if value in self.slots:
+            at = flat(index, value.shape)
+            self.loads.add((self.slots[value].pointer, at))
+            return self.arithmetic.loaded(value, self.slots[value].at(at), word)
+        if value in self.steps:
+            outside, sequence, step = self.steps[value]
+            if sequence in outside.slots:
+                at = flat((step, *index), sequence.shape)
+                return self.arithmetic.loaded(value, outside.slots[sequence].at(at), word)
+            return self._outside(outside, sequence, (step, *index))
+        node = self.nodes[value]
+        if value in self.totals:
+            return self.arithmetic.product(node, self.totals[value].at(flat(index, value.shape)), index[-1], word)
+        return self._computed(node, value, index, word)
+
+    def _outside(self, outside: Body, value: Value, index: Index) -> Element:
+        """An element of a sequence that was never stored: computed here, by the nodes outside."""
+        kept = outside.lines, outside.known
+        outside.lines, outside.known = self.lines, self.known
+        found = outside.element(value, index)
+        outside.lines, outside.known = kept
+        return found
+
+    def _computed(self, node: Node, value: Value, index: Index, word: _Let) -> Element:
+        match node.operator:
+            case ops.Split(sizes=sizes, axis=axis):
+                at = axis % len(index)
+                offset = sum(sizes[: node.outputs.index(value)])
+                return self.element(node.inputs[0], (*index[:at], plus(index[at], offset), *index[at + 1 :]))
+            case ops.Slice(begin=begin, stride=stride):
+                moved = plus(index[0] if stride == 1 else f"{stride} * ({index[0]})", begin)
+                return self.element(node.inputs[0], (moved, *index[1:]))
+            case ops.Reverse():
+                return self.element(node.inputs[0], (f"{value.shape[0] - 1} - ({index[0]})", *index[1:]))
+            case ops.Transpose(permutation=permutation):
+                back = sorted(range(len(permutation)), key=lambda k: permutation[k])
+                return self.element(node.inputs[0], tuple(index[k] for k in back))
+            case ops.Broadcast():
+                return self.element(node.inputs[0], broadcast(index, node.inputs[0].shape))
+            case ops.Select() | ops.Or():
+                parts = [self.element(each, broadcast(index, each.shape)) for each in node.inputs]
+                texts = [part.text for part in parts]
+                if isinstance(node.operator, ops.Or):
+                    return Element(word(f"{texts[0]} | {texts[1]}"), 0, 1)
+                chosen = word(f"{texts[0]} ? {texts[1]} : {texts[2]}")
+                return Element(chosen, min(p.low for p in parts[1:]), max(p.high for p in parts[1:]))
+            case _:
+                parts = [self.element(each, broadcast(index, each.shape)) for each in node.inputs]
+                return self.arithmetic.compute(node, parts, word)
+
+    def _constant(self, value: Value, index: Index) -> Element:
+        word = self.let(_register(value))
+        assert value.data is not None, "the caller knows constants"
+        name = self.constants.add(value.name, value.data)
+        return self.arithmetic.loaded(value, f"{name}[{flat(index, value.shape)}]", word)
+
+    # --- memory ---------------------------------------------------------------------------------------------------
+
+    def take(self, value: Value) -> Slot:
+        """Memory for a value, until `release`."""
+        return self.take_array(C_TYPES[value.dtype], math.prod(value.shape))
+
+    def take_array(self, ctype: str, size: int) -> Slot:
+        """Memory, until `release`."""
+        slot = self.pool.take(ctype, size)
+        self.taken.append((slot, size))
+        return slot
+
+    def release(self) -> None:
+        """Give back all memory that was taken here."""
+        for slot, size in self.taken:
+            self.pool.give_back(slot, size)
+        self.taken.clear()
+
+    def stored(self, value: Value, *, words: bool = False) -> Slot:
+        """The value in memory, contiguous; with `words`, where kernels may read whole words of it."""
+        if value.data is not None and not words:
+            return Slot(self.constants.add(value.name, value.data), C_TYPES[value.dtype], owned=False)
+        if value in self.steps and value not in self.slots:
+            outside, sequence, step = self.steps[value]
+            width = math.prod(value.shape)
+            if sequence in outside.slots and (not words or (outside.slots[sequence].owned and width % 2 == 0)):
+                at = flat((step, *("0",) * len(value.shape)), sequence.shape)
+                return Slot(f"{outside.slots[sequence].pointer} + {at}", C_TYPES[value.dtype])
+        if value in self.slots and (self.slots[value].owned or not words):
+            return self.slots[value]
+        slot = self.take(value)
+        self.store([(value, slot)])
+        self.slots[value] = slot
+        return slot
+
+    def store(self, targets: Sequence[tuple[Value, Slot]]) -> None:
+        """One loop that computes values of one shape and stores each in its slot."""
+        shape = targets[0][0].shape
+        self._loops(shape, lambda index: self._stores(targets, index))
+
+    def store_part(self, value: Value, result: Value, slot: Slot, axis: int, offset: int) -> None:
+        """One part of a concatenation, in the result's unit, `offset` elements along `axis`."""
+
+        def inner(index: Index) -> None:
+            element = self.element(value, index)
+            if value.dtype == "int16":
+                element = self.arithmetic.aligned(value, result, element, self.let("int32_t"))
+            place = (*index[:axis], plus(index[axis], offset), *index[axis + 1 :])
+            self.lines.add(f"{slot.at(flat(place, result.shape))} = ({slot.ctype}){element.text};")
+
+        self._loops(value.shape, inner)
+
+    def _stores(self, targets: Sequence[tuple[Value, Slot]], index: Index) -> None:
+        found = [(self.element(value, index), value, slot) for value, slot in targets]
+        for element, value, slot in found:  # after all reads, since a state is replaced where it lies
+            self.lines.add(f"{slot.at(flat(index, value.shape))} = ({slot.ctype}){element.text};")
+
+    def _loops(self, shape: Sequence[int], inner: Callable[[Index], None], names: Index = ()) -> None:
+        """Nested loops over a shape; `inner` is called with the index and writes the innermost lines."""
+        if len(names) == len(shape):
+            self.known, self.loads = {}, set()
+            inner(names)
+            self.known = {}
+            return
+        size = shape[len(names)]
+        if size == 1 and len(shape) > 1:
+            self._loops(shape, inner, (*names, "0"))
+            return
+        name = f"{'ijkl'[len(names)]}{self.level or ''}"
+        with self.lines.loop(name, size):
+            self._loops(shape, inner, (*names, name))
+
+    # --- nodes ----------------------------------------------------------------------------------------------------
+
+    def graph(self, nodes: Sequence[Node]) -> None:
+        """Write every node whose result must lie in memory; the others wait until somebody asks for them."""
+        from edgernn.converters.c.cuts import write_cut
+
+        for node in nodes:
+            self.declare(node)
+            if not isinstance(node.operator, _LAZY):
+                write_cut(self, node)
+
+    def results(self, targets: Mapping[Value, Sequence[Slot]]) -> None:
+        """Store a graph's outputs; a slot may hold a state that they are computed from.
+
+        Outputs of one shape share a loop. A state is overwritten in it at once if nothing else of it is read later.
+        """
+        by_shape: dict[tuple[int, ...], list[tuple[Value, Slot]]] = {}
+        for value, slots in targets.items():
+            for slot in slots:
+                if self.slots.get(value) != slot:
+                    by_shape.setdefault(value.shape, []).append((value, slot))
+        groups = list(by_shape.values())
+        states = {slot.pointer for slots in targets.values() for slot in slots}
+        late: list[tuple[Slot, Slot, int]] = []
+        for number, group in enumerate(groups):
+            if number == len(groups) - 1 and self._reads_in_place(group, states):
+                self.store(group)
+                continue
+            copies = []
+            for value, slot in group:
+                place = self.take(value) if slot.pointer in states else slot
+                copies.append((value, place))
+                if place != slot:
+                    late.append((slot, place, math.prod(value.shape)))
+            self.store(copies)
+        for slot, place, count in late:
+            with self.lines.loop("i", count):
+                self.lines.add(f"{slot.at('i')} = {place.at('i')};")
+
+    def _reads_in_place(self, group: Sequence[tuple[Value, Slot]], states: set[str]) -> bool:
+        """Whether the loop reads each state at the element that it then replaces; found out by writing it on trial."""
+        kept, self.lines = self.lines, Lines()
+        loads: set[tuple[str, str]] = set()
+
+        def trial(index: Index) -> None:
+            self._stores(group, index)
+            loads.update(self.loads)
+
+        shape = group[0][0].shape
+        self._loops(shape, trial)
+        self.lines = kept
+        names = (f"{'ijkl'[k]}{self.level or ''}" for k in range(len(shape)))
+        own = flat(tuple(names), shape)
+        return all(at == own for pointer, at in loads if pointer in states)
+
+
+class _Let:
+    """Puts expressions into new variables of one type."""
+
+    def __init__(self, body: Body, ctype: str) -> None:
+        self.body, self.ctype = body, ctype
+
+    def __call__(self, expression: str) -> str:
+        name = self.body.lines.fresh()
+        self.body.lines.add(f"const {self.ctype} {name} = {expression};")
+        return name
+
+
+def _register(value: Value) -> str:
+    return "float" if value.dtype == "float32" else "int32_t"

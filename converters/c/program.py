@@ -1,0 +1,166 @@
+"""What generated C consists of: constants, memory, and lines of functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+
+# Buffers begin and end at multiples of this many elements, so that kernels may read whole words of them.
+GRANULE = 4
+C_TYPES = {
+    "int8": "int8_t",
+    "int16": "int16_t",
+    "int32": "int32_t",
+    "float32": "float",
+    "bool": "uint8_t",
+}
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place in memory: an array that C can index.
+
+    Attributes:
+        pointer: C expression of the address of its first element.
+        ctype: of its elements.
+        owned: whether it lies in memory of ours, aligned and padded to whole granules.
+    """
+
+    pointer: str
+    ctype: str
+    owned: bool = True
+
+    def at(self, index: str) -> str:
+        """An element."""
+        return f"{self.pointer}[{index}]" if re.fullmatch(r"[\w>.-]+", self.pointer) else f"({self.pointer})[{index}]"
+
+    def part(self, offset: int | str) -> Slot:
+        """The array that begins `offset` elements later."""
+        if offset in (0, "0"):
+            return self
+        owned = self.owned and isinstance(offset, int) and offset % 2 == 0
+        return Slot(f"{self.pointer} + {offset}", self.ctype, owned)
+
+
+@dataclass
+class Pool:
+    """Members of a C struct of which slots are cut; slots that were given back are used again.
+
+    Attributes:
+        pointer: how functions call the struct.
+        sizes: elements by C type.
+    """
+
+    pointer: str
+    sizes: dict[str, int] = field(default_factory=dict)
+    free: dict[str, list[tuple[int, int]]] = field(default_factory=dict)  # by type: (start, length) of holes
+
+    def take(self, ctype: str, size: int) -> Slot:
+        """An array of at least `size` elements: the smallest hole that holds it, or new memory."""
+        length = -(-size // GRANULE) * GRANULE
+        holes = self.free.setdefault(ctype, [])
+        fitting = sorted((hole for hole in holes if hole[1] >= length), key=lambda hole: (hole[1], hole[0]))
+        if fitting:
+            start, room = fitting[0]
+            holes.remove(fitting[0])
+            if room > length:
+                holes.append((start + length, room - length))
+        else:
+            start = self.sizes.get(ctype, 0)
+            self.sizes[ctype] = start + length
+        return Slot(f"{self.pointer}->{member(ctype)}", ctype).part(start)
+
+    def give_back(self, slot: Slot, size: int) -> None:
+        """Let later slots have this one's memory."""
+        start = int(slot.pointer.rpartition(" + ")[2]) if " + " in slot.pointer else 0
+        holes = [*self.free.setdefault(slot.ctype, []), (start, -(-size // GRANULE) * GRANULE)]
+        merged: list[tuple[int, int]] = []
+        for begin, length in sorted(holes):
+            if merged and sum(merged[-1]) == begin:
+                merged[-1] = (merged[-1][0], merged[-1][1] + length)
+            else:
+                merged.append((begin, length))
+        self.free[slot.ctype] = merged
+
+    @property
+    def bytes(self) -> int:
+        """Size of the struct."""
+        return sum(count * np.dtype(_NUMPY[ctype]).itemsize for ctype, count in self.sizes.items())
+
+
+_NUMPY = {"int8_t": "i1", "uint8_t": "u1", "int16_t": "i2", "int32_t": "i4", "float": "f4"}
+MEMBERS = {"int32_t": "words", "float": "reals", "int16_t": "halves", "int8_t": "bytes", "uint8_t": "flags"}
+
+
+def member(ctype: str) -> str:
+    """The name of a pool's member; the widest types come first in the struct, so that all of them are aligned."""
+    return MEMBERS[ctype]
+
+
+@dataclass
+class Constants:
+    """Arrays in flash; equal ones are written once.
+
+    Attributes:
+        prefix: of their names.
+        arrays: by name, in order of first use.
+        weight_bytes: of those that are a model's parameters.
+    """
+
+    prefix: str
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    known: dict[tuple[str, bytes], str] = field(default_factory=dict)
+
+    def add(self, name: str, array: np.ndarray) -> str:
+        """The C name of an array."""
+        key = array.dtype.str, array.tobytes()
+        if key not in self.known:
+            base = f"{self.prefix}_{re.sub(r'[^A-Za-z0-9]+', '_', name).strip('_') or 'c'}"
+            chosen, k = base, 2
+            while chosen in self.arrays:
+                chosen, k = f"{base}_{k}", k + 1
+            self.known[key] = chosen
+            self.arrays[chosen] = array
+        return self.known[key]
+
+
+@dataclass
+class Lines:
+    """Lines of a function, indented."""
+
+    text: list[str] = field(default_factory=list)
+    depth: int = 1
+    variables: int = 0
+
+    def fresh(self) -> str:
+        """The name of a new variable."""
+        self.variables += 1
+        return f"v{self.variables}"
+
+    def add(self, line: str) -> None:
+        """A line."""
+        self.text.append("    " * self.depth + line if line else "")
+
+    @contextmanager
+    def block(self, opening: str) -> Iterator[None]:
+        """Lines in braces behind `opening`."""
+        self.add(f"{opening} {{")
+        self.depth += 1
+        yield
+        self.depth -= 1
+        self.add("}")
+
+    @contextmanager
+    def loop(self, variable: str, count: int | str) -> Iterator[None]:
+        """Lines that are done for variable = 0 ... count - 1; a loop of one turn is none."""
+        if count == 1:
+            with self.block(""):
+                self.add(f"const int {variable} = 0;")
+                yield
+        else:
+            with self.block(f"for (int {variable} = 0; {variable} < {count}; ++{variable})"):
+                yield

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,11 +13,14 @@ from edgernn.calibration import ClipMethod, calibrate
 from edgernn.converters.c.body import Body
 from edgernn.converters.c.elements import Arithmetic, IntegerElements
 from edgernn.converters.c.floats import KERNELS, FloatElements
+from edgernn.converters.c.loop import write_initial
 from edgernn.converters.c.program import C_TYPES, Constants, Lines, Pool, Slot
 from edgernn.converters.c.rules import CArithmetic
 from edgernn.graph import Graph, Value, map_bodies
 from edgernn.passes import (
     MaskInput,
+    NoStepError,
+    Step,
     alike,
     decompose_functions,
     divide_by_reciprocal,
@@ -25,6 +28,7 @@ from edgernn.passes import (
     lift_masks,
     separate_operands,
     simplify,
+    single_step,
 )
 from edgernn.quantization import Plan, quantize
 
@@ -53,12 +57,20 @@ class Program:
         graph: typed; its inputs and outputs are those of the functions.
         constants: for flash.
         run: a whole sequence.
+        step: one step of it; None if the model has none.
+        reset: what begins a new sequence of steps.
+        no_step: why it has none.
+        states: memory that steps keep between them, by C type.
         masks: inputs that the caller must compute.
     """
 
     graph: Graph
     constants: Constants
     run: Function
+    step: Function | None
+    reset: tuple[str, ...]
+    no_step: str
+    states: Pool
     masks: tuple[MaskInput, ...]
 
 
@@ -113,20 +125,63 @@ def write_functions(graph: Graph, prefix: str, masks: tuple[MaskInput, ...] = ()
     constants = Constants(prefix)
     integers = any(value.dtype in ("int8", "int16") for node in graph.walk() for value in node.outputs)
     arithmetic: Arithmetic = IntegerElements(constants) if integers else FloatElements(constants)
-    return Program(graph, constants, _run(graph, constants, arithmetic), masks)
+    run = _run(graph, constants, arithmetic)
+    states = Pool("state")
+    try:
+        step = single_step(graph)
+    except NoStepError as error:
+        return Program(graph, constants, run, None, (), str(error), states, masks)
+    slots = [states.take(C_TYPES[value.dtype], math.prod(value.shape)) for value in step.states]
+    return Program(
+        graph=graph,
+        constants=constants,
+        run=run,
+        step=_step(step, slots, constants, arithmetic),
+        reset=_reset(step, slots, constants, arithmetic),
+        no_step="",
+        states=states,
+        masks=masks,
+    )
 
 
 def _run(graph: Graph, constants: Constants, arithmetic: Arithmetic) -> Function:
-    lines, pool = Lines(), Pool("scratch")
-    body = Body(lines, constants, arithmetic, pool)
-    for name, value in zip(names(graph.inputs, "x"), graph.inputs, strict=True):
-        body.slots[value] = Slot(name, C_TYPES[value.dtype], owned=False)
+    body = Body(Lines(), constants, arithmetic, Pool("scratch"))
+    _bind_inputs(body, graph.inputs)
     body.graph(graph.nodes)
-    targets: dict[Value, list[Slot]] = {}
-    for name, value in zip(names(graph.outputs, "y"), graph.outputs, strict=True):
-        targets.setdefault(value, []).append(Slot(name, C_TYPES[value.dtype], owned=False))
+    body.results(_outputs(graph.outputs))
+    return Function(tuple(body.lines.text), body.pool)
+
+
+def _step(step: Step, slots: Sequence[Slot], constants: Constants, arithmetic: Arithmetic) -> Function:
+    body = Body(Lines(), constants, arithmetic, Pool("scratch"))
+    _bind_inputs(body, step.frames)
+    body.slots.update(zip(step.states, slots, strict=True))
+    body.graph(step.graph.nodes)
+    count = len(step.graph.outputs) - len(slots)
+    targets = _outputs(step.graph.outputs[:count])
+    for value, slot in zip(step.graph.outputs[count:], slots, strict=True):
+        targets.setdefault(value, []).append(slot)
     body.results(targets)
-    return Function(tuple(lines.text), pool)
+    return Function(tuple(body.lines.text), body.pool)
+
+
+def _reset(step: Step, slots: Sequence[Slot], constants: Constants, arithmetic: Arithmetic) -> tuple[str, ...]:
+    body = Body(Lines(), constants, arithmetic, Pool("scratch"))
+    for initial, slot in zip(step.initial, slots, strict=True):
+        write_initial(body, initial, slot)
+    return tuple(body.lines.text)
+
+
+def _bind_inputs(body: Body, inputs: tuple[Value, ...]) -> None:
+    for name, value in zip(names(inputs, "x"), inputs, strict=True):
+        body.slots[value] = Slot(name, C_TYPES[value.dtype], owned=False)
+
+
+def _outputs(outputs: tuple[Value, ...]) -> dict[Value, list[Slot]]:
+    targets: dict[Value, list[Slot]] = {}
+    for name, value in zip(names(outputs, "y"), outputs, strict=True):
+        targets.setdefault(value, []).append(Slot(name, C_TYPES[value.dtype], owned=False))
+    return targets
 
 
 def names(values: tuple[Value, ...], single: str) -> tuple[str, ...]:

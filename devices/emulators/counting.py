@@ -1,0 +1,54 @@
+"""From what a machine's counter showed to instructions."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from edgernn.devices.emulators.building import kept_folder
+from edgernn.devices.emulators.machines import FIRMWARE, WRAP_INSTRUCTIONS, Machine
+
+
+def count_instructions(
+    machine: Machine, spans: Sequence[tuple[str, int, int]], marks: str
+) -> Iterator[tuple[str, int]]:
+    """The instructions between two readings of the counter, by name.
+
+    Args:
+        machine: whose counter it is.
+        spans: name, first and second reading.
+        marks: what the plugin wrote: at its n-th line, the instructions executed up to the n-th reading.
+    """
+    counts = [int(line) for line in marks.split()]
+    for name, first, second in spans:
+        match machine.counter:
+            case "systick":
+                wraps = (second >> 24) - (first >> 24)
+                yield name, round((second - first) / machine.ticks_per_instruction) - wraps * WRAP_INSTRUCTIONS
+            case "instret":
+                yield name, second - first
+            case "plugin":
+                if second < len(counts):
+                    yield name, counts[second] - counts[first]
+
+
+def plugin_flags(machine: Machine) -> list[str]:
+    """What makes QEMU load the plugin that counts for a machine without a counter; nothing if it cannot be built."""
+    plugin = _plugin(machine.emulator[0]) if machine.counter == "plugin" else None
+    return ["-plugin", str(plugin)] if plugin else []
+
+
+@functools.cache
+def _plugin(emulator: str) -> Path | None:
+    """The plugin, compiled for this computer once per process."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        return None
+    target = kept_folder() / f"{emulator}.so"
+    source = FIRMWARE / "instruction_plugin.c"
+    command = [compiler, "-O2", "-shared", "-fPIC", str(source), "-o", str(target)]
+    done = subprocess.run(command, capture_output=True, check=False)
+    return target if done.returncode == 0 else None

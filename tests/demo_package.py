@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgernn.training.recipe import Dataset, Member, Recipe, Samples, Settings, Source
+from edgernn.training.data import Dataset, Recordings, Samples, Split
+from edgernn.training.recipe import Member, Recipe, Settings, Source
 
 NAME, VERSION = "edgernn-demo-data", "1.0"
 PATH = "demo/data/values.bin"
@@ -61,12 +62,25 @@ def use_index(monkeypatch: pytest.MonkeyPatch, cache: Path, folder: Path) -> Non
     monkeypatch.setenv("EDGERNN_CACHE", str(cache))
 
 
-def load(files: Mapping[str, bytes]) -> Dataset:
-    """Thirty samples to train on, four to watch, six to test; every third sample is one step short."""
-    x = np.frombuffer(files[PATH], "<f4").reshape(-1, STEPS, FEATURES).copy()
-    x[::3, -1] = 0
-    y = np.arange(len(x)) % 2
-    return Dataset(Samples(x[:30], y[:30]), Samples(x[30:34], y[30:34]), Samples(x[34:], y[34:]))
+def load(files: Mapping[str, bytes]) -> Split:
+    """Thirty recordings to train on, four to watch, six to test; every third one is a step short."""
+    x = np.frombuffer(files[PATH], "<f4").reshape(-1, STEPS, FEATURES)
+    signals = [signal[: STEPS - (index % 3 == 0)] for index, signal in enumerate(x)]
+    every = Recordings(tuple(signals), np.arange(len(x)) % 2)
+    index = np.arange(len(x))
+    return Split(every.select(index < 30), every.select((index >= 30) & (index < 34)), every.select(index >= 34))
+
+
+def prepare(split: Split) -> Dataset:
+    """Pad them with zeros; nothing is learnt of the data."""
+
+    def padded(recordings: Recordings) -> Samples:
+        x = np.zeros((len(recordings.signals), STEPS, FEATURES), np.float32)
+        for row, signal in zip(x, recordings.signals, strict=True):
+            row[: len(signal)] = signal
+        return Samples(x, recordings.classes)
+
+    return Dataset(padded(split.train), padded(split.validation), padded(split.test))
 
 
 def recipe() -> Recipe:
@@ -79,6 +93,7 @@ def recipe() -> Recipe:
         classes=("low", "high"),
         source=source(),
         load=load,
+        prepare=prepare,
         settings=Settings(epochs=3, batch_size=8, learning_rate=1e-2),
         padding=0.0,
     )

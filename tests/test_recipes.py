@@ -2,6 +2,8 @@
 
 import json
 import os
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,9 @@ from numpy.typing import NDArray
 from edgernn.cli.main import run
 from edgernn.errors import EnvironmentProblem, InputError
 from edgernn.training import RECIPES, find_recipe, recipes
+from edgernn.training.data import Dataset, Samples, Split
 from edgernn.training.download import cache_folder, fetch
-from edgernn.training.recipe import Dataset, Recipe, Samples
+from edgernn.training.recipe import Recipe
 from edgernn.training.watch_activity import TEST_SUBJECTS, VALIDATION_SUBJECTS, _rotations
 
 ALL = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
@@ -21,6 +24,11 @@ PATIENCE = 0.35  # how far a prepared feature's mean and deviation on unseen peo
 
 
 def load(recipe: Recipe) -> Dataset:
+    """The recipe's samples."""
+    return recipe.prepare(split(recipe))
+
+
+def split(recipe: Recipe) -> Split:
     """The recipe's data; without a network and a cache the test is skipped, visibly, or fails where that is agreed."""
     try:
         return recipe.load(fetch(recipe.source))
@@ -103,6 +111,56 @@ def test_epochs_differ_and_repeat_by_seed(recipe: Recipe) -> None:
     first, again, other = (epoch(np.random.default_rng(seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.x, again.x)
     assert not distinct(first) & distinct(other)
+
+
+@ALL
+@pytest.mark.parametrize("fraction", [0.001, 0.25, 0.5, 1.0])
+def test_a_share_takes_whole_recordings_of_every_class_and_leaves_the_rest_alone(
+    recipe: Recipe, fraction: float
+) -> None:
+    """As many of each class as the fraction says, at least one, in the recordings' order."""
+    whole = split(recipe)
+    share = whole.share(fraction, seed=1)
+    assert (share.validation, share.test) == (whole.validation, whole.test)
+    place = {id(signal): index for index, signal in enumerate(whole.train.signals)}
+    places = [place[id(signal)] for signal in share.train.signals]
+    assert places == sorted(set(places))
+    np.testing.assert_array_equal(share.train.classes, whole.train.classes[places])
+    for label in range(len(recipe.classes)):
+        count = int(np.sum(whole.train.classes == label))
+        assert np.sum(share.train.classes == label) == max(1, round(fraction * count))
+
+
+@ALL
+def test_a_smaller_share_lies_in_a_larger_one_of_the_same_seed(recipe: Recipe) -> None:
+    """Another seed's is another."""
+    whole = split(recipe)
+
+    def chosen(fraction: float, seed: int) -> set[int]:
+        return {id(signal) for signal in whole.share(fraction, seed).train.signals}
+
+    shares = [chosen(fraction, 5) for fraction in (0.1, 0.25, 0.5, 0.75, 1.0)]
+    assert all(smaller < larger for smaller, larger in pairwise(shares))
+    assert chosen(0.25, 5) == chosen(0.25, 5)
+    assert chosen(0.25, 5) != chosen(0.25, 6)
+
+
+@ALL
+def test_a_share_knows_nothing_of_the_rest(recipe: Recipe) -> None:
+    """What left-out recordings hold changes no sample: not in training, nor by what the test samples are scaled by."""
+    whole = split(recipe)
+    share = whole.share(0.5, seed=0)
+    kept = {id(signal) for signal in share.train.signals}
+    loud = tuple(signal if id(signal) in kept else signal * 9 for signal in whole.train.signals)
+    spoilt = replace(whole, train=replace(whole.train, signals=loud))
+    data, same = recipe.prepare(share), recipe.prepare(spoilt.share(0.5, seed=0))
+    for ours, theirs in zip((data.train, data.test), (same.train, same.test), strict=True):
+        np.testing.assert_array_equal(ours.x, theirs.x)
+    first, again = (each.draw(np.random.default_rng(1)) for each in (data, same))
+    np.testing.assert_array_equal(first.x, again.x)
+    steps = data.train.x[real_steps(recipe, data.train.x)]
+    np.testing.assert_allclose(steps.mean(axis=0), 0, atol=0.02)
+    assert not np.array_equal(data.test.x, recipe.prepare(whole).test.x)
 
 
 def test_vowels_are_padded_on_the_right_and_only_there() -> None:

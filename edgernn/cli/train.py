@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("recipe")
-@click.option("--cell", required=True, metavar="lstm|gru|simplernn", help="The recurrent cell.")
-@click.option("--units", required=True, type=int, help="Size of each layer's state.")
+@click.option("--cell", required=True, metavar="lstm|gru|simplernn|cnn", help="The recurrent cell, or a small 1-D CNN.")
+@click.option("--units", required=True, type=int, help="Size of each layer's state. A CNN is as large as such a GRU.")
 @click.option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 @click.option("--layers", default=1, show_default=True, help="Recurrent layers, one upon the other.")
 @click.option("--seed", default=0, show_default=True, help="Decides the initial weights and the order of samples.")
-@click.option("--epochs", type=int, help="Passes over the training samples.  [default: the recipe's]")
+@click.option("--fraction", default=1.0, show_default=True, help="Share of the training recordings to learn from.")
+@click.option("--epochs", type=int, help="Passes over all training samples.  [default: the recipe's]")
 @click.option("--batch-size", type=int, help="Samples per step.  [default: the recipe's]")
 @click.option("--learning-rate", type=float, help="Where it starts; it falls to 0.  [default: the recipe's]")
 @click.option("--force", is_flag=True, help="Replace an earlier run in the folder.")
@@ -33,13 +34,14 @@ def command(
     output: Path,
     layers: int,
     seed: int,
+    fraction: float,
     epochs: int | None,
     batch_size: int | None,
     learning_rate: float | None,
     force: bool,
     as_json: bool,
 ) -> None:
-    """Train a recurrent model on the real data of RECIPE; 'edgernn recipes' lists them.
+    """Train a recurrent model, or a CNN to compare it with, on the real data of RECIPE; 'edgernn recipes' lists them.
 
     The folder then holds model.keras, calibration.npz (training samples, for 'edgernn convert --calibration'), test.npz
     (for 'edgernn verify --data') and run.json, the record that --json prints.
@@ -72,6 +74,7 @@ def command(
             output=output,
             seed=seed,
             layers=layers,
+            fraction=fraction,
             epochs=epochs,
             batch_size=batch_size,
             learning_rate=learning_rate,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from edgernn.errors import InputError
-from edgernn.training.recipe import Dataset, Floats, Samples, Settings
+from edgernn.training.data import Dataset, Floats, Samples
+from edgernn.training.recipe import Settings
 
 MAX_GRADIENT_NORM = 1.0  # recurrent gradients explode now and then (Pascanu, Mikolov and Bengio 2013, section 3.2)
 _SAMPLES_AT_ONCE = 256
@@ -25,6 +27,7 @@ class Epoch:
         loss: mean cross-entropy over the epoch's batches, in nats.
         validation_loss: cross-entropy on the validation samples after the epoch, in nats.
         validation_score: accuracy on the validation samples after the epoch.
+        seconds: that drawing the samples and training on them took; the first epoch also compiles.
     """
 
     number: int
@@ -32,6 +35,13 @@ class Epoch:
     loss: float
     validation_loss: float
     validation_score: float
+    seconds: float
+
+
+def batches(data: Dataset, batch_size: int) -> tuple[int, int]:
+    """How many batches an epoch has, and of how many samples: fewer than asked for where there are not so many."""
+    size = min(batch_size, len(data.train.x))
+    return len(data.draw(np.random.default_rng(0)).x) // size, size
 
 
 def fit(
@@ -46,21 +56,21 @@ def fit(
         InputError: the loss became NaN or infinite.
     """
     random = np.random.default_rng(seed)
-    draw = data.epoch or (lambda _: data.train)
-    size = min(settings.batch_size, len(data.train.x))
-    batches = len(draw(np.random.default_rng(seed)).x) // size
-    rate = keras.optimizers.schedules.CosineDecay(settings.learning_rate, settings.epochs * batches)
+    count, size = batches(data, settings.batch_size)
+    rate = keras.optimizers.schedules.CosineDecay(settings.learning_rate, settings.epochs * count)
     optimizer = keras.optimizers.Adam(rate, global_clipnorm=MAX_GRADIENT_NORM)
     # Keras leaves XLA out on a CPU unless told; a step takes half the time with it, and its sums do not vary.
     compiler = True if keras.backend.backend() == "tensorflow" else "auto"
     model.compile(optimizer, "sparse_categorical_crossentropy", jit_compile=compiler)
     history = []
     for number in range(1, settings.epochs + 1):
-        samples = draw(random)
-        order = random.permutation(len(samples.x))[: batches * size].reshape(batches, size)
+        start = time.perf_counter()
+        samples = data.draw(random)
+        order = random.permutation(len(samples.x))[: count * size].reshape(count, size)
         model.reset_metrics()
         for batch in order:
             loss = float(model.train_on_batch(samples.x[batch], samples.y[batch]))  # the mean since the reset
+        seconds = time.perf_counter() - start
         probabilities = predict(model, data.validation.x)
         validation_loss = _cross_entropy(probabilities, data.validation)
         if not (np.isfinite(loss) and np.isfinite(validation_loss)):
@@ -68,7 +78,8 @@ def fit(
                 f"training: the loss must stay finite. Found: {loss}, on validation {validation_loss}, epoch {number}.",
                 hint=f"choose a --learning-rate below {settings.learning_rate:g}.",
             )
-        epoch = Epoch(number, settings.epochs, loss, validation_loss, accuracy(probabilities, data.validation))
+        score = accuracy(probabilities, data.validation)
+        epoch = Epoch(number, settings.epochs, loss, validation_loss, score, seconds)
         history.append(epoch)
         on_epoch(epoch)
     return tuple(history)

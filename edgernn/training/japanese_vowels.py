@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
-from edgernn.training.recipe import Dataset, Floats, Labels, Member, Recipe, Samples, Settings, Source
+from edgernn.training.data import Dataset, Recordings, Samples, Split
+from edgernn.training.recipe import Member, Recipe, Settings, Source
 from edgernn.training.ts_format import read_series
 
 STEPS = 29
@@ -29,43 +30,40 @@ _TEST = Member(
 )
 
 
-def load(files: Mapping[str, bytes]) -> Dataset:
+def load(files: Mapping[str, bytes]) -> Split:
+    """The official training and test files, the last utterances of each speaker held out for validation."""
+    recordings, test = _read(files, _TRAIN), _read(files, _TEST)
+    held_out = np.arange(len(recordings.signals)) % UTTERANCES >= UTTERANCES - HELD_OUT
+    return Split(recordings.select(~held_out), recordings.select(held_out), test)
+
+
+def prepare(split: Split) -> Dataset:
     """Standardize with the training split's statistics, then pad on the right.
 
     In that order a padded step is exactly `PADDING` in every feature, which no real step is, so the mask is the length.
     """
-    series, speakers = _read(files, _TRAIN)
-    held_out = np.arange(len(series)) % UTTERANCES >= UTTERANCES - HELD_OUT
-    kept = [steps for steps, out in zip(series, held_out, strict=True) if not out]
-    values = np.concatenate(kept)
+    values = np.concatenate(split.train.signals)
     mean, deviation = values.mean(axis=0), values.std(axis=0)
 
-    def prepare(sequences: Sequence[Floats]) -> Floats:
-        padded = np.full((len(sequences), STEPS, mean.size), PADDING, np.float32)
-        for row, steps in zip(padded, sequences, strict=True):
+    def padded(recordings: Recordings) -> Samples:
+        x = np.full((len(recordings.signals), STEPS, mean.size), PADDING, np.float32)
+        for row, steps in zip(x, recordings.signals, strict=True):
             row[: len(steps)] = (steps - mean) / deviation
-        return padded
+        return Samples(x, recordings.classes)
 
-    x = prepare(series)
-    train = Samples(x[~held_out], speakers[~held_out])
+    train = padded(split.train)
     real = (train.x != PADDING).any(axis=2, keepdims=True)
 
     def epoch(random: np.random.Generator) -> Samples:
         noise = random.normal(0, NOISE, train.x.shape).astype(np.float32)
         return Samples(np.where(real, train.x + noise, np.float32(PADDING)), train.y)
 
-    test_series, test_speakers = _read(files, _TEST)
-    return Dataset(
-        train=train,
-        validation=Samples(x[held_out], speakers[held_out]),
-        test=Samples(prepare(test_series), test_speakers),
-        epoch=epoch,
-    )
+    return Dataset(train, padded(split.validation), padded(split.test), epoch)
 
 
-def _read(files: Mapping[str, bytes], member: Member) -> tuple[list[Floats], Labels]:
+def _read(files: Mapping[str, bytes], member: Member) -> Recordings:
     series, labels = read_series(files[member.path].decode(), member.path)
-    return series, np.array([int(label) - 1 for label in labels], np.int64)
+    return Recordings(tuple(series), np.array([int(label) - 1 for label in labels], np.int64))
 
 
 RECIPE = Recipe(
@@ -86,6 +84,7 @@ RECIPE = Recipe(
         ),
     ),
     load=load,
+    prepare=prepare,
     settings=Settings(epochs=100, batch_size=32, learning_rate=1e-2),
     padding=PADDING,
 )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from edgernn.errors import InputError
 
-FILES = ("model.keras", "calibration.npz", "test.npz", "run.json")
+MODEL, RECORD = "model.keras", "run.json"
+CALIBRATION, TEST = SAMPLES = ("calibration.npz", "test.npz")
+FILES = (MODEL, *SAMPLES, RECORD)
 
 
 class OutputFolder:
@@ -20,7 +24,7 @@ class OutputFolder:
     place that cannot be written is found out before the training and not after.
 
     Attributes:
-        path: the temporary folder, to be filled with `FILES`.
+        path: the temporary folder, to be filled with samples before `commit` adds the rest.
     """
 
     def __init__(self, output: Path, *, replace_run: bool) -> None:
@@ -60,17 +64,28 @@ class OutputFolder:
         """Remove what is left of the temporary folder."""
         shutil.rmtree(self.path, ignore_errors=True)
 
-    def commit(self) -> None:
-        """Move the files into the output folder, the record last, since it says that the others are there.
+    def commit(self, model: Any, document: dict[str, Any]) -> None:
+        """Add the model and the record, and move all files into the output folder.
+
+        The record goes last, since it says that the others are there.
+
+        Args:
+            model: of Keras.
+            document: the record.
 
         Raises:
             InputError: the output cannot be written.
         """
+        model.save(self.path / MODEL)
+        (self.path / RECORD).write_text(json.dumps(document, indent=2, allow_nan=False) + "\n")
         try:
             self._output.mkdir(parents=True, exist_ok=True)
-            (self._output / FILES[-1]).unlink(missing_ok=True)
+            (self._output / RECORD).unlink(missing_ok=True)
             for name in FILES:
-                os.replace(self.path / name, self._output / name)
+                if (self.path / name).exists():
+                    os.replace(self.path / name, self._output / name)
+                else:  # an earlier run's
+                    (self._output / name).unlink(missing_ok=True)
         except OSError as error:
             raise self._unwritable(error) from error
 

@@ -1,15 +1,11 @@
-"""What a recipe is: where its data comes from, how it is split and prepared, and how long to train on it."""
+"""What a recipe is: where its data comes from, how it becomes samples, and how long to train on it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-Floats = NDArray[np.float32]
-Labels = NDArray[np.int64]
+from edgernn.training.data import Dataset, Split
 
 
 @dataclass(frozen=True)
@@ -47,37 +43,6 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Samples:
-    """Sequences and their classes.
-
-    Attributes:
-        x: float32 [samples, steps, features], prepared as the model wants it.
-        y: int64 [samples], indices of classes.
-    """
-
-    x: Floats
-    y: Labels
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A recipe's data, split by what makes the test honest: speaker, subject, recording.
-
-    Attributes:
-        train: the fixed samples of the training split; calibration samples are taken from these.
-        validation: part of the training split that is held out, to judge settings without looking at the test.
-        test: the samples that the score is measured on.
-        epoch: the samples of one epoch, drawn from the training split with the given generator, when an epoch is
-            more than a shuffle of `train`: other windows, rotations, noise.
-    """
-
-    train: Samples
-    validation: Samples
-    test: Samples
-    epoch: Callable[[np.random.Generator], Samples] | None = None
-
-
-@dataclass(frozen=True)
 class Settings:
     """How a recipe is trained unless the user says otherwise.
 
@@ -94,7 +59,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A classification task on real data, with everything that is needed to train a recurrent model on it.
+    """A classification task on real data, with everything that is needed to train a model on it.
 
     Attributes:
         name: what the user calls it.
@@ -103,10 +68,12 @@ class Recipe:
         features: values per step.
         classes: the names of the classes, in the order of the model's outputs.
         source: the package that holds the data.
-        load: makes the data set from the content of the source's members, by path.
+        load: reads the recordings, and how they are split, from the content of the source's members, by path.
+        prepare: makes samples of the recordings. Whatever it learns from data, such as what to scale by, it learns from
+            the training split it is given, which may be a share of the whole.
         settings: how it is trained.
-        padding: the value that fills a short sequence's missing steps, which the model masks; None if every sequence
-            has all steps.
+        padding: the value that fills a short sequence's missing steps, which a recurrent model masks; None if every
+            sequence has all steps.
     """
 
     name: str
@@ -115,7 +82,8 @@ class Recipe:
     features: int
     classes: tuple[str, ...]
     source: Source
-    load: Callable[[Mapping[str, bytes]], Dataset]
+    load: Callable[[Mapping[str, bytes]], Split]
+    prepare: Callable[[Split], Dataset]
     settings: Settings
     padding: float | None = None
 

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from importlib import metadata
-from math import isfinite
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-import numpy as np
-
-from edgernn.errors import UnsupportedError
 from edgernn.training import fit, network
+from edgernn.training.arguments import check_arguments
 from edgernn.training.catalog import find_recipe
 from edgernn.training.download import fetch
 from edgernn.training.output import OutputFolder
-from edgernn.training.recipe import Dataset, Recipe, Settings
+from edgernn.training.recipe import Recipe, Settings
+from edgernn.training.record import training_record
+from edgernn.training.samples import baseline_scores, counts, save_samples
+from edgernn.training.sizes import Shape, recurrent_parameters
 
-MAX_CALIBRATION = 200
 STARTING_KERAS = "starting Keras"
-_LIMITS = {"units": 4096, "layers": 8, "epochs": 10_000, "batch_size": 65_536, "seed": 2**32 - 1}
 
 
 @dataclass(frozen=True)
@@ -45,20 +41,24 @@ class TrainResult:
     """A finished training run.
 
     Attributes:
-        folder: holds model.keras, calibration.npz, test.npz and run.json.
+        folder: holds model.keras, run.json and, unless that was turned off, calibration.npz and test.npz.
         recipe: the recipe's name.
-        cell: lstm, gru or simplernn.
-        units: per layer.
+        cell: lstm, gru, simplernn or cnn.
+        units: per layer; of a CNN, those of the GRU whose parameters were its budget.
         layers: recurrent layers.
-        seed: which decided the initial weights and the order of samples.
+        seed: which decided the share, the initial weights and the order of samples.
+        fraction: of the training split that was used.
         settings: epochs, batch size and learning rate, as used.
+        updates: steps of the optimizer in all epochs.
         metric: the name of the score.
         score: on the test samples.
         baselines: what simpler answers reach on the same samples, the naive one first.
         parameters: of the whole model.
-        samples: how many there are, by name of the split.
+        recurrent_parameters: of these, of the recurrent layers.
+        samples: how many there are, by name of the split; of the training split, in the share that was used.
         history: one entry per epoch.
         seconds: that training took, compilation included, loading excluded.
+        seconds_per_epoch: median of the epochs' times, without the first, which compiles, if there are more.
         document: all of this as written to run.json.
     """
 
@@ -68,14 +68,18 @@ class TrainResult:
     units: int
     layers: int
     seed: int
+    fraction: float
     settings: Settings
+    updates: int
     metric: str
     score: float
     baselines: tuple[Score, ...]
     parameters: int
+    recurrent_parameters: int
     samples: dict[str, int]
     history: tuple[fit.Epoch, ...]
     seconds: float
+    seconds_per_epoch: float
     document: dict[str, Any]
 
 
@@ -87,9 +91,11 @@ def train(
     output: str | os.PathLike[str],
     seed: int = 0,
     layers: int = 1,
+    fraction: float = 1.0,
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
+    samples: bool = True,
     force: bool = False,
     on_stage: Callable[[str], None] = lambda stage: None,
     on_epoch: Callable[[fit.Epoch], None] = lambda epoch: None,
@@ -101,14 +107,16 @@ def train(
 
     Args:
         recipe: a recipe or its name.
-        cell: lstm, gru or simplernn.
-        units: size of each layer's state.
+        cell: lstm, gru, simplernn or cnn.
+        units: size of each layer's state; a CNN gets as many parameters as a GRU of that size has, and never more.
         output: the folder; it and its parents are made if missing, and only once everything has succeeded.
-        seed: decides the initial weights and the order of samples.
-        layers: recurrent layers, one upon the other.
-        epochs: instead of the recipe's.
+        seed: decides the share, the initial weights and the order of samples.
+        layers: recurrent layers, one upon the other; a CNN has its own.
+        fraction: share of the training split to learn from, by whole recordings of each class.
+        epochs: instead of the recipe's. From a share there are as many more as make the same number of updates.
         batch_size: instead of the recipe's.
         learning_rate: instead of the recipe's.
+        samples: write calibration.npz and test.npz; `write_samples` writes them once for many runs.
         force: replace an earlier run in the folder.
         on_stage: called with a few words when something that takes time begins.
         on_epoch: called after each epoch.
@@ -119,6 +127,7 @@ def train(
         EnvironmentProblem: a package or the data is missing.
     """
     chosen = find_recipe(recipe) if isinstance(recipe, str) else recipe
+    shape = Shape.of(chosen)
     usual = chosen.settings
     settings = Settings(
         epochs=usual.epochs if epochs is None else epochs,
@@ -126,14 +135,23 @@ def train(
         learning_rate=usual.learning_rate if learning_rate is None else learning_rate,
     )
     cell = cell.lower()
-    _check(cell, {"units": units, "layers": layers, "seed": seed, **asdict(settings)})
+    check_arguments(
+        cell, shape, {"units": units, "layers": layers, "seed": seed, "fraction": fraction, **asdict(settings)}
+    )
     with OutputFolder(Path(output), replace_run=force) as folder:
         on_stage(f"loading {chosen.name}")
-        data = chosen.load(fetch(chosen.source))
+        split = chosen.load(fetch(chosen.source))
+        data = chosen.prepare(split)
+        if fraction < 1:
+            whole, _ = fit.batches(data, settings.batch_size)
+            data = chosen.prepare(split.share(fraction, seed))
+            part, _ = fit.batches(data, settings.batch_size)
+            settings = replace(settings, epochs=round(settings.epochs * whole / part))
         on_stage(STARTING_KERAS)
         keras = network.import_keras()
         keras.utils.set_random_seed(seed)
-        model = network.build_network(keras, chosen, cell, units, layers)
+        name = f"{chosen.name.replace('-', '_')}_{cell}{units}"
+        model = network.build_network(keras, shape, cell, units, layers, name)
         on_stage("training")
         start = time.perf_counter()
         history = fit.fit(keras, model, data, settings, seed, on_epoch)
@@ -145,94 +163,22 @@ def train(
             units=units,
             layers=layers,
             seed=seed,
+            fraction=fraction,
             settings=settings,
+            updates=settings.epochs * fit.batches(data, settings.batch_size)[0],
             metric=chosen.metric,
             score=fit.accuracy(fit.predict(model, data.test.x), data.test),
-            baselines=(
-                Score("most frequent class", fit.most_frequent_class(data)),
-                Score("nearest class mean", fit.nearest_class_mean(data, chosen.padding)),
-            ),
+            baselines=tuple(Score(name, score) for name, score in baseline_scores(data, chosen.padding).items()),
             parameters=model.count_params(),
-            samples={name: len(getattr(data, name).x) for name in ("train", "validation", "test")},
+            recurrent_parameters=recurrent_parameters(shape, cell, units, layers),
+            samples=counts(data),
             history=history,
             seconds=seconds,
+            seconds_per_epoch=median(epoch.seconds for epoch in (history[1:] or history)),
             document={},
         )
-        result = replace(result, document=_document(result, chosen, keras.backend.backend()))
-        model.save(folder.path / "model.keras")
-        _write(folder.path, data, result.document)
-        folder.commit()
+        result = replace(result, document=training_record(result, chosen, keras.backend.backend()))
+        if samples:
+            save_samples(data, folder.path)
+        folder.commit(model, result.document)
     return result
-
-
-def _check(cell: str, numbers: dict[str, float]) -> None:
-    """Gather every argument that is out of range."""
-    broken = []
-    if cell not in network.CELLS:
-        broken.append((f"cell: must be one of {', '.join(network.CELLS)}. Found: '{cell}'.", ""))
-    for name, limit in _LIMITS.items():
-        least = 0 if name == "seed" else 1
-        if not isinstance(numbers[name], int) or not least <= numbers[name] <= limit:
-            text = f"{name.replace('_', ' ')}: must be a whole number from {least} to {limit}. Found: {numbers[name]}."
-            broken.append((text, ""))
-    if not (isfinite(numbers["learning_rate"]) and numbers["learning_rate"] > 0):
-        broken.append((f"learning rate: must be a positive number. Found: {numbers['learning_rate']}.", ""))
-    if broken:
-        raise UnsupportedError(broken)
-
-
-def _document(result: TrainResult, recipe: Recipe, backend: str) -> dict[str, Any]:
-    """What run.json holds, and what the command prints with --json."""
-    packages = ("edgernn", "keras", backend, "numpy")
-    return {
-        "schema": "edgernn.train",
-        "version": 1,
-        "recipe": result.recipe,
-        "cell": result.cell,
-        "units": result.units,
-        "layers": result.layers,
-        "seed": result.seed,
-        **asdict(result.settings),
-        "metric": result.metric,
-        "score": result.score,
-        "baselines": [asdict(baseline) for baseline in result.baselines],
-        "parameters": result.parameters,
-        "seconds": round(result.seconds, 3),
-        "seconds_per_epoch": round(result.seconds / result.settings.epochs, 4),
-        "samples": result.samples,
-        "calibration_samples": min(result.samples["train"], MAX_CALIBRATION),
-        "steps": recipe.steps,
-        "features": recipe.features,
-        "classes": list(recipe.classes),
-        "data": {
-            "package": f"{recipe.source.package}=={recipe.source.version}",
-            "licence": recipe.source.licence,
-            "origin": recipe.source.origin,
-            "sha256": {member.path: member.sha256 for member in recipe.source.members},
-        },
-        "history": {
-            "loss": [epoch.loss for epoch in result.history],
-            "validation_loss": [epoch.validation_loss for epoch in result.history],
-            "validation_score": [epoch.validation_score for epoch in result.history],
-        },
-        "versions": {
-            "python": platform.python_version(),
-            **{package: _version(package) for package in packages},
-        },
-    }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _write(folder: Path, data: Dataset, document: dict[str, Any]) -> None:
-    """Write the samples and the record beside the model."""
-    # Evenly spread over the training split, which is in the order of its speakers or subjects.
-    chosen = np.linspace(0, len(data.train.x) - 1, min(len(data.train.x), MAX_CALIBRATION)).round().astype(int)
-    np.savez_compressed(folder / "calibration.npz", x=data.train.x[chosen])  # the name of the model's input
-    np.savez_compressed(folder / "test.npz", x=data.test.x, y=data.test.y)
-    (folder / "run.json").write_text(json.dumps(document, indent=2, allow_nan=False) + "\n")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgernn.errors import InputError
-from edgernn.training.recipe import Floats
+from edgernn.training.data import Floats
 
 
 def read_series(text: str, name: str) -> tuple[list[Floats], list[str]]:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgernn.errors import InputError
+from edgernn.training.data import Dataset, Floats, Labels, Recordings, Samples, Split
 from edgernn.training.object_array import read_object_array
-from edgernn.training.recipe import Dataset, Floats, Labels, Member, Recipe, Samples, Settings, Source
+from edgernn.training.recipe import Member, Recipe, Settings, Source
 
 STEPS = 100  # two seconds at 50 Hz
 STRIDE = 50  # between the windows of an epoch, each of which starts anywhere up to the next one
@@ -41,8 +42,8 @@ _EXERCISES = {
 
 
 @dataclass(frozen=True)
-class _Recordings:
-    """Recordings of the same split, end to end.
+class _Strip:
+    """Recordings end to end, to cut windows from.
 
     Attributes:
         signal: float32 [steps of all, 6]: acceleration in g, rotation in rad/s.
@@ -53,6 +54,12 @@ class _Recordings:
     signal: Floats
     first: NDArray[np.int64]
     exercises: Labels
+
+    @classmethod
+    def of(cls, recordings: Recordings) -> _Strip:
+        """The recordings in their order."""
+        first = np.cumsum([0, *(len(signal) for signal in recordings.signals)])
+        return cls(np.concatenate(recordings.signals), first, recordings.classes)
 
     def starts(self, stride: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Where windows start, `stride` apart and none beyond its recording's end, and the recording of each."""
@@ -67,19 +74,32 @@ class _Recordings:
         return windows
 
 
-def load(files: Mapping[str, bytes]) -> Dataset:
-    """Cut the recordings into windows, standardized with the training subjects' statistics."""
+def load(files: Mapping[str, bytes]) -> Split:
+    """The recordings, split by subject."""
     content = read_object_array(files[_DATA.path], _DATA.path).item()
     if not isinstance(content, dict) or not {"X", "y", "subject", "y_labels"} <= content.keys():
         raise InputError(f"'{_DATA.path}': must hold recordings, exercises and subjects. Found: {type(content)}.")
+    recordings = Recordings(
+        signals=tuple(np.asarray(signal, np.float32) for signal in content["X"]),
+        classes=np.asarray(content["y"]).astype(np.int64),
+    )
     subjects = np.asarray(content["subject"]).astype(np.int64)
-    held_out = (*VALIDATION_SUBJECTS, *TEST_SUBJECTS)
-    train = _select(content, ~np.isin(subjects, held_out))
+    validation, test = np.isin(subjects, VALIDATION_SUBJECTS), np.isin(subjects, TEST_SUBJECTS)
+    return Split(
+        train=recordings.select(~(validation | test)),
+        validation=recordings.select(validation),
+        test=recordings.select(test),
+    )
+
+
+def prepare(split: Split) -> Dataset:
+    """Cut the recordings into windows, standardized with the training split's statistics."""
+    train = _Strip.of(split.train)
     mean, deviation = train.signal.mean(axis=0), train.signal.std(axis=0)
 
-    def fixed(recordings: _Recordings) -> Samples:
-        starts, owners = recordings.starts(STEPS)
-        return Samples((recordings.windows(starts) - mean) / deviation, recordings.exercises[owners])
+    def fixed(strip: _Strip) -> Samples:
+        starts, owners = strip.starts(STEPS)
+        return Samples((strip.windows(starts) - mean) / deviation, strip.exercises[owners])
 
     def epoch(random: np.random.Generator) -> Samples:
         starts, owners = train.starts(STRIDE)
@@ -88,21 +108,7 @@ def load(files: Mapping[str, bytes]) -> Dataset:
         x = (_vary(train.windows(shifted), random) - mean) / deviation
         return Samples(x + random.normal(0, NOISE, x.shape).astype(np.float32), train.exercises[owners])
 
-    return Dataset(
-        train=fixed(train),
-        validation=fixed(_select(content, np.isin(subjects, VALIDATION_SUBJECTS))),
-        test=fixed(_select(content, np.isin(subjects, TEST_SUBJECTS))),
-        epoch=epoch,
-    )
-
-
-def _select(content: Mapping[str, list[Floats]], chosen: NDArray[np.bool_]) -> _Recordings:
-    signals = [np.asarray(content["X"][index], np.float32) for index in np.flatnonzero(chosen)]
-    return _Recordings(
-        signal=np.concatenate(signals),
-        first=np.cumsum([0, *(len(signal) for signal in signals)]),
-        exercises=np.asarray(content["y"]).astype(np.int64)[chosen],
-    )
+    return Dataset(fixed(train), fixed(_Strip.of(split.validation)), fixed(_Strip.of(split.test)), epoch)
 
 
 def _vary(windows: Floats, random: np.random.Generator) -> Floats:
@@ -144,5 +150,6 @@ RECIPE = Recipe(
         ),
     ),
     load=load,
+    prepare=prepare,
     settings=Settings(epochs=30, batch_size=64, learning_rate=1e-2),
 )

@@ -1,7 +1,7 @@
 """Records of a comparison by formula: no noise but what is written here, so that figures can be checked by hand.
 
-The plan is the real one (`edgernn.comparison.plan.Sweep`): lstm, gru, simplernn and a CNN, 16, 32 and 64 units, GRUs with
-as many parameters as each LSTM, three schemes, two targets, three seeds, and two shares of the training data.
+The plan is the real one (`edgernn.comparison.plan.Sweep`): lstm, gru, simplernn and a CNN, 16, 32 and 64 units, GRUs
+with as many parameters as each LSTM, three schemes, two targets, three seeds, and two shares of the training data.
 """
 
 from __future__ import annotations

@@ -155,7 +155,8 @@ class Row:
         failed: how many did not, and why the first of them did not.
         bytes, arena_bytes, ...: medians over seeds. `score`: mean.
         score_spread: sample standard deviation over seeds; None for fewer than two.
-        score_lost: mean over seeds of (float model's score - artifact's); less is better, whatever the metric.
+        score_lost: mean over seeds of what the artifact's score is worse than the float model's, whatever the metric's
+            direction; less is better.
         epochs_to_score: median over seeds of the first epoch whose validation score is at least `Results.threshold`;
             None if fewer than half of the seeds reach it.
         fits: within the budget; None where no budget was given or it cannot be told.
@@ -203,7 +204,7 @@ class Difference:
 
     Attributes:
         figure: a field of `Row`: bytes, arena_bytes, latency_us, score, ...
-        label: for people, with the unit.
+        label: for people; the unit is that of the field of `Row`.
         lstm: the LSTM's figure.
         gru: the GRU's.
         ratio: GRU / LSTM; None for scores, where the difference counts.
@@ -275,6 +276,7 @@ class Budget:
         ram: bytes of arena, or of resident memory on a device with an operating system.
         latency_us: of one invocation on this machine.
         score: what it must reach at least (for rmse: at most).
+        metric: that the score is in; empty for the task's, whatever it is.
         board: the name of the board that flash and ram come from; empty if they were given.
     """
 
@@ -282,6 +284,7 @@ class Budget:
     ram: int | None = None
     latency_us: float | None = None
     score: float | None = None
+    metric: str = ""
     board: str = ""
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgernn.training import catalog
 from edgernn.training.data import Dataset, Recordings, Samples, Split
 from edgernn.training.recipe import Member, Recipe, Settings, Source
 
@@ -60,6 +61,15 @@ def use_index(monkeypatch: pytest.MonkeyPatch, cache: Path, folder: Path) -> Non
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
     monkeypatch.setenv("EDGERNN_CACHE", str(cache))
+
+
+def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put the recipe "demo" into the table and its package where pip looks; an empty folder to write in."""
+    write_wheel(folder / "index", {PATH: values()})
+    use_index(monkeypatch, folder / "cache", folder / "index")
+    monkeypatch.setattr(catalog, "RECIPES", (*catalog.RECIPES, recipe()))
+    (folder / "work").mkdir()
+    return folder / "work"
 
 
 def load(files: Mapping[str, bytes]) -> Split:

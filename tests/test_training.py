@@ -15,7 +15,7 @@ from test_recipes import load
 import edgernn
 from edgernn.cli.main import run
 from edgernn.errors import EnvironmentProblem, InputError
-from edgernn.training import Epoch, Shape, TrainResult, catalog, find_recipe, train
+from edgernn.training import Epoch, Shape, TrainResult, find_recipe, train
 from edgernn.training.network import build_network
 
 FILES = {"model.keras", "calibration.npz", "test.npz", "run.json"}
@@ -24,11 +24,7 @@ FILES = {"model.keras", "calibration.npz", "test.npz", "run.json"}
 @pytest.fixture
 def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The recipe "demo" in the table, with its package; and an empty folder to write in."""
-    demo_package.write_wheel(tmp_path / "index", {demo_package.PATH: demo_package.values()})
-    demo_package.use_index(monkeypatch, tmp_path / "cache", tmp_path / "index")
-    monkeypatch.setattr(catalog, "RECIPES", (*catalog.RECIPES, demo_package.recipe()))
-    (tmp_path / "work").mkdir()
-    return tmp_path / "work"
+    return demo_package.install(tmp_path, monkeypatch)
 
 
 def quick(output: Path, **options: Any) -> TrainResult:

@@ -1,0 +1,49 @@
+/* Functions of float32 models. Nothing here branches or calls, so that compilers put whole loops into vectors. */
+#ifndef EDGERNN_FUNCTIONS_F32_H
+#define EDGERNN_FUNCTIONS_F32_H
+
+#include <stdint.h>
+#include <string.h>
+
+/* exp(x), relative error below 3e-7. Beyond +-87 it stays at what it is there: 1.6e-38 and 6.1e37. */
+static inline float edgernn_exp_f32(float x) {
+  const float below = x > 87.0f ? 87.0f : x;
+  const float bounded = below < -87.0f ? -87.0f : below;
+  /* x = n ln 2 + r, |r| <= ln 2 / 2, with ln 2 in two parts of which the first is short: n times it is exact. */
+  const float halves = bounded * 1.44269504f;
+  const int32_t n = (int32_t)(halves + (halves < 0.0f ? -0.5f : 0.5f));
+  const float r = bounded - (float)n * 0.693359375f + (float)n * 2.12194440e-4f;
+  /* (exp(r) - 1 - r) / r^2, fitted for the least relative error of exp(r): 3.2e-9 before rounding. */
+  const float p = 0.5f + r * (0.166665182f + r * (0.041666206f + r * (0.00836895406f + r * 0.00139506022f)));
+  const uint32_t bits = (uint32_t)(n + 127) << 23;
+  float power; /* 2^n */
+  memcpy(&power, &bits, sizeof power);
+  return (1.0f + (r + r * r * p)) * power;
+}
+
+/* 1 / (1 + exp(-x)), relative error below 4e-7 where x > -87. */
+static inline float edgernn_sigmoid_f32(float x) { return 1.0f / (1.0f + edgernn_exp_f32(-x)); }
+
+/* tanh(x), relative error below 4e-7. */
+static inline float edgernn_tanh_f32(float x) {
+  const float below = x > 9.01f ? 9.01f : x;
+  const float bounded = below < -9.01f ? -9.01f : below;
+  /* x P(x^2) / Q(x^2), fitted for the least relative error: 2.1e-8 before rounding. */
+  const float t = bounded * bounded;
+  const float p = 1.0f + t * (0.133797154f + t * (0.00349403196f + t * (2.05834422e-05f + t * 1.33190223e-08f)));
+  const float q = 1.0f + t * (0.467130303f + t * (0.0258710627f + t * (0.000328308874f + t * 7.76199784e-07f)));
+  return bounded * p / q;
+}
+
+/* y = exp(x) / sum(exp(x)). */
+static inline void edgernn_softmax_f32(float *y, const float *x, int count) {
+  float largest = x[0], sum = 0.0f;
+  for (int k = 1; k < count; ++k) largest = x[k] > largest ? x[k] : largest;
+  for (int k = 0; k < count; ++k) {
+    y[k] = edgernn_exp_f32(x[k] - largest);
+    sum += y[k];
+  }
+  for (int k = 0; k < count; ++k) y[k] = y[k] / sum;
+}
+
+#endif

@@ -1,0 +1,233 @@
+"""The C output's kernels: the same bits as NumPy's integers, with every compiler and in every form."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgernn.converters.c.arithmetic import interpolate, round_high, round_shift
+from edgernn.converters.c.packing import accumulator_bound, pack_f32, pack_s8, pad_rows, unpack_f32, unpack_s8
+from edgernn.converters.c.scaling import divide_rounded
+from edgernn.devices.emulators.building import build
+from edgernn.devices.emulators.machines import MACHINES
+from edgernn.devices.emulators.running import run
+from tests.conftest import require_system
+
+Array = np.ndarray
+RUNTIME = Path(__file__).parent.parent / "converters" / "c" / "runtime"
+PROGRAM = Path(__file__).parent / "c_kernels.c"
+WARNINGS = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
+KINDS = [
+    "matvec",
+    "round_high",
+    "round_shift",
+    "saturate",
+    "table",
+    "divide",
+    "from_float",
+    "powers",
+    "softmax",
+    "matvec_f32",
+    "functions",
+]
+FORMS = {
+    "portable": (["-mno-avx2"], ()),
+    "avx2": (["-mavx2", "-mfma"], ("avx2", "fma")),
+    "avx-vnni": (["-mavx2", "-mfma", "-mavxvnni"], ("avx2", "fma", "avx_vnni")),
+    "avx512-vnni": (["-mavx2", "-mfma", "-mavx512vnni", "-mavx512vl", "-mavx512bw"], ("avx512_vnni", "avx512vl")),
+}
+CORTEX_M = ("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
+
+Kernels = Callable[[bytes], bytes]
+
+
+def compiled(folder: Path, compiler: str, flags: Sequence[str]) -> Kernels:
+    """The program for this computer."""
+    program = folder / "kernels"
+    command = [require_system(compiler), *flags, "-DON_HOST", f"-I{RUNTIME}", str(PROGRAM), "-o", str(program)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+    def run_program(content: bytes) -> bytes:
+        done = subprocess.run([str(program)], input=content, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout
+
+    return run_program
+
+
+def processor_has(names: Sequence[str]) -> bool:
+    text = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
+    return all(f" {name}" in text for name in names)
+
+
+def record(kind: str, first: int, second: int, *arrays: Array) -> bytes:
+    header = np.array([KINDS.index(kind), first, second], "<i4")
+    return b"".join(array.tobytes() for array in (header, *arrays))
+
+
+def product_cases(sizes: Sequence[tuple[int, int]]) -> Iterator[tuple[Array, Array, Array]]:
+    """Weights, biases and activations: random ones, and the largest and smallest that there are."""
+    random = np.random.default_rng(5)
+    for rows, columns in sizes:
+        yield (
+            random.integers(-128, 128, (rows, columns)).astype("i1"),
+            random.integers(-(2**28), 2**28, rows).astype("i4"),
+            random.integers(-32768, 32768, columns).astype("i2"),
+        )
+    for w in (-128, 127):
+        for x in (-32768, 32767):
+            rows, columns = sizes[-1]
+            yield np.full((rows, columns), w, "i1"), np.full(rows, 5, "i4"), np.full(columns, x, "i2")
+
+
+def check_products(kernels: Kernels, sizes: Sequence[tuple[int, int]]) -> None:
+    cases = list(product_cases(sizes))
+    content = b"".join(
+        record(
+            "matvec",
+            -(-len(w) // 4),
+            -(-len(x) // 4),
+            pack_s8(w),
+            pad_rows(bias, 4),
+            np.pad(x, (0, -len(x) % 4), constant_values=-7),  # what meets no weight must not matter
+        )
+        for w, bias, x in cases
+    )
+    results = np.frombuffer(kernels(content), "<i4")
+    at = 0
+    for w, bias, x in cases:
+        expected = w.astype("i8") @ x.astype("i8") + bias
+        assert np.abs(expected).max() <= accumulator_bound(w, bias) < 2**31
+        np.testing.assert_array_equal(results[at : at + len(w)], expected, f"{w.shape}")
+        at += -(-len(w) // 4) * 4
+    assert at == len(results)
+
+
+def check_numbers(kernels: Kernels, count: int = 1000) -> None:
+    """Every small function against its definition."""
+    random = np.random.default_rng(6)
+    ends = np.array([-(2**31), -(2**31) + 1, -65537, -65536, -32769, -1, 0, 1, 32767, 65535, 2**31 - 1])
+    words = np.concatenate([ends, random.integers(-(2**31), 2**31, count), random.integers(-40000, 40000, count)])
+    factors = np.resize(np.array([2**31 - 1, 0, 1, 65535, 65536, *random.integers(0, 2**31, 96)]), len(words))
+    entries = random.integers(-32768, 32768, 257).astype("i2")
+    entries[:2] = -32768, 32767
+    x = np.concatenate([np.arange(-32768, -32000), np.arange(32000, 32768), random.integers(-32768, 32768, count)])
+    totals = random.integers(-(2**29), 2**29, count)
+    counts = random.integers(1, 1000, count)
+    shiftable = np.clip(words, -(2**30), 2**30)
+    expected = {
+        record("round_high", len(words), 0, words.astype("i4"), factors.astype("i4")): round_high(words, factors),
+        record("saturate", len(words), 0, words.astype("i4")): np.clip(words, -32768, 32767) * 256
+        + np.clip(words, -128, 127),
+        record("table", len(x), 0, x.astype("i4"), entries): interpolate(entries, x),
+        record("divide", count, 0, totals.astype("i4"), counts.astype("i4")): divide_rounded(totals, counts),
+        **{record("round_shift", len(words), s, shiftable.astype("i4")): round_shift(shiftable, s) for s in (1, 8, 15)},
+    }
+    results = np.frombuffer(kernels(b"".join(expected)), "<i4")
+    np.testing.assert_array_equal(results, np.concatenate(list(expected.values())))
+
+
+@pytest.fixture(scope="module", params=[(c, f) for c in ("gcc", "clang") for f in FORMS], ids="-".join)
+def kernels(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kernels:
+    compiler, form = request.param
+    flags, needed = FORMS[form]
+    if not processor_has(needed):
+        pytest.skip(f"this processor lacks one of {', '.join(needed)}")
+    return compiled(tmp_path_factory.mktemp(form), compiler, [*WARNINGS, "-O3", *flags])
+
+
+SMALL = [(rows, columns) for rows in range(1, 21) for columns in range(1, 21)]
+
+
+def test_the_product_is_exact_at_every_size_and_at_the_extremes(kernels: Kernels) -> None:
+    check_products(kernels, [*SMALL, (37, 64), (96, 16), (100, 300)])
+
+
+def test_the_small_functions_are_their_definitions_in_numpy(kernels: Kernels) -> None:
+    check_numbers(kernels)
+
+
+def test_the_float_product_is_near_the_real_one(kernels: Kernels) -> None:
+    random = np.random.default_rng(7)
+    for rows, columns in [(1, 1), (7, 3), (8, 4), (48, 5), (49, 33), (100, 300)]:
+        w, x = (random.standard_normal(shape).astype("f4") for shape in ((rows, columns), columns))
+        bias = random.standard_normal(rows).astype("f4")
+        content = record("matvec_f32", -(-rows // 8), columns, pack_f32(w), pad_rows(bias, 8), x)
+        result = np.frombuffer(kernels(content), "<f4")[:rows]
+        expected = w.astype("f8") @ x.astype("f8") + bias
+        limit = (np.abs(w.astype("f8")) @ np.abs(x.astype("f8")) + np.abs(bias)) * 2**-24 * (columns + 1)
+        assert np.all(np.abs(result - expected) <= limit)
+
+
+def test_float_functions_keep_within_a_few_units_in_the_last_place(kernels: Kernels) -> None:
+    x = np.concatenate([np.linspace(-87, 87, 2001), np.geomspace(1e-30, 80, 1000), [0.0]]).astype("f4")
+    x = np.concatenate([x, -x[-1001:]])
+    exp, sigmoid, tanh, _ = np.frombuffer(kernels(record("functions", len(x), 0, x)), "<f4").reshape(4, -1)
+    real = x.astype("f8")
+    assert np.abs(exp / np.exp(real) - 1).max() < 3e-7
+    assert np.abs(sigmoid - 1 / (1 + np.exp(-real))).max() < 2e-7
+    assert np.abs(sigmoid * (1 + np.exp(-real)) - 1).max() < 4e-7
+    assert np.all(np.abs(tanh - np.tanh(real)) <= 4e-7 * np.abs(np.tanh(real)))
+
+
+def test_float_functions_end_where_floats_do(kernels: Kernels) -> None:
+    x = np.array([-np.inf, -1e30, -200, 200, 1e30, np.inf, np.nan], "f4")
+    exp, sigmoid, tanh, _ = np.frombuffer(kernels(record("functions", len(x), 0, x)), "<f4").reshape(4, -1)
+    assert np.all(exp[:3] < 2e-38)
+    assert np.all((exp[3:6] > 6e37) & np.isfinite(exp[3:6]))
+    np.testing.assert_allclose(sigmoid[:6], [0, 0, 0, 1, 1, 1], atol=1e-37)
+    np.testing.assert_allclose(tanh[:6], [-1, -1, -1, 1, 1, 1], atol=4e-7)
+    assert np.isnan([exp[6], sigmoid[6], tanh[6]]).all()
+
+
+def test_no_sanitizer_objects_and_no_form_reads_beyond_its_arrays(tmp_path: Path) -> None:
+    flags = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    native = ["-march=native"] if processor_has(["avx2"]) else []
+    for name, extra in (("portable", []), ("native", native)):
+        (tmp_path / name).mkdir()
+        kernels = compiled(tmp_path / name, "gcc", [*WARNINGS, *flags, *extra])
+        check_products(kernels, [*SMALL, (96, 17)])
+        check_numbers(kernels)
+
+
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+def test_the_headers_are_c_plus_plus_too(compiler: str, tmp_path: Path) -> None:
+    flags = ["-std=c++11", *WARNINGS[1:], "-O2"]
+    check_products(compiled(tmp_path, compiler, ["-x", "c++", *flags]), SMALL[:40])
+
+
+@pytest.mark.parametrize("machine", [*CORTEX_M, "cortex-a72", "cortex-a76", "riscv32"])
+def test_other_processors_compute_the_same_bits(machine: str, tmp_path: Path) -> None:
+    chosen = MACHINES[machine]
+    for program in (chosen.compiler, chosen.emulator[0]):
+        require_system(program)
+    small = machine == "cortex-m0"
+    flags = [*WARNINGS, "-O3", *(["-DMOST_WEIGHTS=1024", "-DMOST_NUMBERS=300"] if small else [])]
+    firmware = build(chosen, [PROGRAM], tmp_path, include=[RUNTIME], flags=flags)
+
+    def kernels(content: bytes) -> bytes:
+        return run(firmware, content).output
+
+    check_products(kernels, [(rows, columns) for rows, columns in SMALL if (rows + columns) % 5 == 0])
+    if not small:
+        check_products(kernels, [(96, 20), (100, 300)])
+        check_numbers(kernels, 200)
+
+
+def test_packing_and_unpacking_are_inverse() -> None:
+    random = np.random.default_rng(8)
+    for rows, columns in [(1, 1), (4, 4), (5, 7), (17, 30)]:
+        w = random.integers(-128, 128, (rows, columns)).astype("i1")
+        np.testing.assert_array_equal(unpack_s8(pack_s8(w), rows, columns), w)
+        np.testing.assert_array_equal(unpack_f32(pack_f32(w), rows, columns), w)
+
+
+def test_integer_weights_lie_in_the_order_that_sxtb16_takes() -> None:
+    w = np.arange(1, 33).reshape(4, 8).astype("i1")
+    assert pack_s8(w)[:8].tolist() == [1, 3, 2, 4, 9, 11, 10, 12]
+    assert pack_s8(w)[16:20].tolist() == [5, 7, 6, 8]

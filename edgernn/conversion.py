@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from edgernn.samples import Samples, Source, load_samples
 from edgernn.targets import FORMS, FUSED_SCHEMES, INTEGER_SCHEMES, SCHEMES, TARGETS, Io, Scheme, Target
 
 DEFAULT_CLIP: ClipMethod = "mse"  # measured: less error than minmax in every benchmark row but one
+FORMATS = ("tflite", "c")
 IOS: tuple[Io, ...] = ("float32", "int8", "int16")
 _ALLOWED_IO: dict[Scheme, tuple[Io, ...]] = {"int8": IOS, "int16x8": ("float32", "int16")}
 _HASH_DIGITS = 16  # of the source's SHA-256; a microcontroller pays for every byte of metadata
@@ -33,8 +34,10 @@ class ConvertResult:
     """What came out of a conversion.
 
     Attributes:
-        artifact: the file that was written, or None.
-        content: the artifact's bytes.
+        artifact: the file, or the folder of C, that was written, or None.
+        content: the artifact's bytes; of C, none.
+        files: of a folder of C, the texts by path in it; empty for a .tflite.
+        size: of the file in bytes; of C, of its constants, which take flash besides the code.
         parameters: of the Keras model.
         macs: multiply-accumulates of the Keras model per inference.
         macs_per_step: of that, per time step.
@@ -49,6 +52,7 @@ class ConvertResult:
 
     artifact: Path | None
     content: bytes
+    size: int
     parameters: int
     macs: int
     macs_per_step: int
@@ -59,11 +63,7 @@ class ConvertResult:
     clip: str | None
     seconds: float
     notes: tuple[str, ...]
-
-    @property
-    def size(self) -> int:
-        """The artifact's size in bytes."""
-        return len(self.content)
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def convert(
@@ -77,6 +77,8 @@ def convert(
     form: str | None = None,
     io: str | None = None,
     clip: str | None = None,
+    format: str = "tflite",
+    name: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> ConvertResult:
     """Convert a Keras model. Neither Keras nor TensorFlow is imported for a model in a file.
@@ -92,6 +94,8 @@ def convert(
         form: of loops; by default the best for the target.
         io: type of inputs and outputs; by default float32 for a phone, the scheme's integers for a micro.
         clip: how much of the calibrated ranges to keep: minmax, percentile or mse.
+        format: tflite, or c for a folder of C99 that needs no runtime.
+        name: prefix of the identifiers in C; by default the name of the folder.
         on_progress: is told what is being done.
 
     Raises:
@@ -100,17 +104,20 @@ def convert(
         EnvironmentProblem: a package is missing, or the disk is full.
     """
     start = time.perf_counter()
+    if one_of("format", format, FORMATS) == "c":
+        from edgernn.conversion_c import convert_c
+
+        if form is not None:
+            raise InputError("form: is of a .tflite's loops; C has one form.", hint="leave --form out.")
+        return convert_c(model, output, quantize, io, clip, calibration, steps, name, on_progress or _ignore)
+    if name is not None:
+        raise InputError("name: is the prefix of identifiers in C.", hint="give --format c, or leave --name out.")
     options = _options(quantize, target, form, io, clip)
     if options.scheme in INTEGER_SCHEMES and calibration is None:
-        raise InputError(
-            f"scheme '{options.scheme}': needs calibration samples, from which it takes the ranges of all tensors. "
-            "Found: none.",
-            hint="give some with --calibration FILE.npz (in Python: calibration=...), a hundred typical inputs "
-            "[samples, steps, features]; 'dynamic' needs none.",
-        )
+        raise no_samples(options.scheme, "dynamic")
     if output is not None:
         check_writable(output)
-        _check_overwrites(output, model, calibration)
+        check_overwrites(output, model, calibration)
     report = on_progress or _ignore
     report("reading the model")
     read = read_model(model, steps=steps)
@@ -123,6 +130,7 @@ def convert(
     return ConvertResult(
         artifact=Path(output) if output is not None else None,
         content=content,
+        size=len(content),
         parameters=read.parameters,
         macs=read.macs,
         macs_per_step=read.macs_per_step,
@@ -151,6 +159,15 @@ def describe(read: ReadModel, options: Options) -> dict[str, Any]:
         "macs": read.macs,
         "macs_per_step": read.macs_per_step,
     }
+
+
+def no_samples(scheme: str, instead: str) -> InputError:
+    """The error for a scheme that needs samples."""
+    return InputError(
+        f"scheme '{scheme}': needs calibration samples, from which it takes the ranges of all tensors. Found: none.",
+        hint="give some with --calibration FILE.npz (in Python: calibration=...), a hundred typical inputs "
+        f"[samples, steps, features]; '{instead}' needs none.",
+    )
 
 
 def _ignore(stage: str) -> None:
@@ -219,7 +236,8 @@ def one_of(what: str, value: str, known: Sequence[Choice]) -> Choice:
     )
 
 
-def _check_overwrites(output: str | os.PathLike[str], model: Any, calibration: Source | None) -> None:
+def check_overwrites(output: str | os.PathLike[str], model: Any, calibration: Source | None) -> None:
+    """Refuse an output that is one of the inputs."""
     for what, source in (("model", model), ("calibration file", calibration)):
         if not isinstance(source, (str, os.PathLike)) or not os.path.exists(output) or not os.path.exists(source):
             continue

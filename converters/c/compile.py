@@ -115,6 +115,7 @@ def lower(
         wide_bias=False,
         per_channel=True,
         clip=clip,
+        outputs="int16",
         power_of_two=True,
     )
     return quantize(graph, calibrate(graph, samples), plan, float_io=io == "float32"), masks

@@ -71,7 +71,7 @@ def compute_integers(node: Node, x: list[Array], observe: Observer | None) -> li
         case ops.Pad(before=before, after=after):
             zero = y.quantization.zero_point if y.quantization else 0
             padding = [(0, 0), (before, after), *[(0, 0)] * (x[0].ndim - 2)]
-            return [np.pad(x[0], padding, constant_values=zero)]
+            return [np.asarray(np.pad(x[0], padding, constant_values=zero))]
         case (
             ops.Reshape()
             | ops.Broadcast()

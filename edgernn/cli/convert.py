@@ -11,7 +11,14 @@ from edgernn.cli.output import json_option, kib, note, print_json, print_table, 
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .tflite file to write.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The .tflite file, or the folder of C, to write.",
+)
+@click.option("--format", default="tflite", show_default=True, metavar="tflite|c", help="A .tflite file, or C99.")
 @click.option(
     "--quantize",
     default="float32",
@@ -37,21 +44,24 @@ from edgernn.cli.output import json_option, kib, note, print_json, print_table, 
     metavar="FORM",
     help="How loops are written: while, while-variable, unrolled or fused.  [default: the target's best]",
 )
+@click.option("--name", help="Of the model in C, the prefix of its identifiers.  [default: the folder's]")
 @click.option("--clip", metavar="minmax|percentile|mse", help="How much of the calibrated ranges is kept.")
 @json_option
 def command(
     model: Path,
     output: Path,
+    format: str,
     quantize: str,
     target: str,
     calibration: Path | None,
     steps: int | None,
     io: str | None,
     form: str | None,
+    name: str | None,
     clip: str | None,
     as_json: bool,
 ) -> None:
-    """Convert MODEL, a .keras or .h5 file, to a .tflite for LiteRT and TFLite-Micro."""
+    """Convert MODEL, a .keras or .h5 file, to a .tflite for LiteRT and TFLite-Micro, or to C without any runtime."""
     from edgernn.conversion import convert
 
     with progress("starting", quiet=as_json) as bar:
@@ -65,6 +75,8 @@ def command(
             io=io,
             form=form,
             clip=clip,
+            format=format,
+            name=name,
             on_progress=bar.describe,
         )
     if as_json:

@@ -11,8 +11,10 @@ from edgernn.comparison.plan import FULL, Sweep
 from edgernn.comparison.results import CNN, Score, Task
 from edgernn.comparison.session import Comparison
 from edgernn.comparison.tasks import Samples, Training
+from edgernn.conversion import one_of
 from edgernn.errors import InputError
 from edgernn.training import Recipe, Shape, baselines, find_recipe, parameters, units_for_parameters, write_samples
+from edgernn.training.sizes import CELLS
 
 _NOISE_SAMPLES = 50
 
@@ -54,6 +56,8 @@ def plan_networks(base: Comparison, wanted: Networks, schemes: Sequence[str], ta
         EnvironmentProblem: the recipe's data cannot be had.
     """
     recipe, shape = _source(wanted)
+    for cell in wanted.cells:
+        one_of("cell", cell, CELLS)
     cells = (*wanted.cells, CNN) if wanted.cnn and CNN not in wanted.cells else wanted.cells
     pairs: tuple[tuple[int, int], ...] = ()
     if wanted.matched and {"lstm", "gru"} <= set(cells):
@@ -112,18 +116,22 @@ def _source(wanted: Networks) -> tuple[Recipe | None, Shape]:
 
 
 def _task(wanted: Networks, recipe: Recipe | None, shape: Shape) -> Task:
-    dimensions = {"steps": shape.steps, "features": shape.features, "classes": shape.classes}
-    if recipe is None:
-        return Task(f"untrained, {shape.steps} x {shape.features}", **dimensions)
-    if not wanted.trained:
-        return Task(f"{recipe.name}, untrained", recipe.task, **dimensions)
+    name = recipe.name if recipe is not None else f"{shape.steps} x {shape.features}"
+    task = Task(
+        name=name if wanted.trained else f"{name}, untrained",
+        about=recipe.task if recipe is not None else "",
+        steps=shape.steps,
+        features=shape.features,
+        classes=shape.classes,
+    )
+    if recipe is None or not wanted.trained:
+        return task
     counts, scores = baselines(recipe)
-    return Task(
-        name=recipe.name,
-        about=recipe.task,
+    source = recipe.source
+    return replace(
+        task,
         metric=recipe.metric,
         samples=counts,
         baselines=tuple(Score(name, score) for name, score in scores.items()),
-        origin=f"{recipe.source.package} {recipe.source.version}, {recipe.source.licence}. {recipe.source.origin}",
-        **dimensions,
+        origin=f"{source.package} {source.version}, {source.licence}. {source.origin}",
     )

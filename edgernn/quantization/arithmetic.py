@@ -44,6 +44,7 @@ class Plan:
         wide_bias: 64-bit biases for 16-bit inputs, as runtimes before 2024 want them, instead of 32-bit ones.
         per_channel: one weight scale per row of an Affine instead of one per tensor.
         clip: how much of a calibrated range is kept, for 8-bit tensors.
+        outputs: type of the graph's outputs, if it is another than that of its inputs.
         power_of_two: whether the scales of 16-bit tensors are powers of two.
     """
 
@@ -56,4 +57,5 @@ class Plan:
     wide_bias: bool
     per_channel: bool
     clip: ClipMethod
+    outputs: DType | None = None
     power_of_two: bool = False

@@ -125,7 +125,7 @@ class _Quantizer:
         for value in graph.outputs:
             result = rewrite(value)
             if value in self.types:
-                dtype = self.plan.inputs
+                dtype = self.plan.outputs or self.plan.inputs
                 if float_io:
                     result = rewrite.convert(result, "float32", None, value.name)
                 elif result.dtype != dtype or result is value:

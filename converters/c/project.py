@@ -1,0 +1,370 @@
+"""The folder that a conversion to C writes: sources, wiring for build systems, and what it says of itself."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgernn.converters.c.compile import Program, names
+from edgernn.converters.c.elements import float_literal
+from edgernn.converters.c.program import C_TYPES, MEMBERS, Pool
+from edgernn.errors import InputError, missing_extra
+from edgernn.files import explained
+from edgernn.graph import Value
+
+SCHEMA = "edgernn.c"
+DESCRIPTION = "edgernn.json"
+_RUNTIME = "edgernn.converters.c.runtime"
+_C_WORDS = """
+    auto break case char const continue default do double else enum extern float for goto if inline int long register
+    restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main
+    alignas alignof and asm bool catch class constexpr delete explicit export false friend mutable namespace new
+    noexcept not nullptr operator or private protected public template this throw true try typeid typename using
+    virtual wchar_t xor
+"""
+_RESERVED = frozenset(_C_WORDS.split())  # C's, and C++'s, since the header may be included there
+_LONGEST_LINE = 110
+_SPECIAL = re.compile(r"_(neon|x86|mve)\.h$")  # one processor's form of a function, which the general header includes
+
+
+@dataclass(frozen=True)
+class Described:
+    """An input or output as the header and the description tell it."""
+
+    name: str
+    macro: str
+    about: str
+    value: Value
+    role: str  # the parameter's name
+
+    @property
+    def ctype(self) -> str:
+        """Of its elements."""
+        return C_TYPES[self.value.dtype]
+
+    @property
+    def size(self) -> int:
+        """Elements of the whole."""
+        return math.prod(self.value.shape)
+
+    @property
+    def scale(self) -> str:
+        """A literal, or an empty string."""
+        quantization = self.value.quantization
+        return float_literal(quantization.scale) if quantization is not None else ""
+
+    @property
+    def zero_point(self) -> int:
+        """The integer that stands for 0."""
+        return self.value.quantization.zero_point if self.value.quantization is not None else 0
+
+
+def legal_name(name: str) -> str:
+    """The name, if C and C++ take it as an identifier.
+
+    Raises:
+        InputError: they do not.
+    """
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in _RESERVED or name.startswith("edgernn"):
+        hint = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
+        hint = hint if re.match(r"[A-Za-z]", hint) and hint not in _RESERVED else "model"
+        raise InputError(
+            f"name: must be a C identifier that is no keyword and does not begin with edgernn. Found: '{name}'.",
+            hint=f"name the folder '{hint}' with --output, or give --name {hint}.",
+        )
+    return name
+
+
+def project_files(program: Program, name: str, about: Mapping[str, Any]) -> dict[str, str]:
+    """Every file of the folder, by its path in it.
+
+    Args:
+        program: the model.
+        name: prefix of all identifiers.
+        about: version, source, parameters, macs, macs_per_step, scheme, io, seconds of the model.
+
+    Raises:
+        EnvironmentProblem: Jinja is not installed.
+    """
+    try:
+        import jinja2
+    except ImportError as error:
+        raise missing_extra("jinja2", "convert", "Writing C") from error
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("edgernn.converters.c"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,
+    )
+    inputs, outputs = _described(program)
+    context = _context(program, name, about, inputs, outputs)
+    templates = {
+        f"src/{name}.h": "model.h.j2",
+        f"src/{name}.c": "model.c.j2",
+        f"examples/{name}_example/main.c": "main.c.j2",
+        f"examples/{name}_sketch/{name}_sketch.ino": "sketch.ino.j2",
+        "CMakeLists.txt": "CMakeLists.txt.j2",
+        "library.properties": "library.properties.j2",
+        "zephyr/CMakeLists.txt": "zephyr.CMakeLists.txt.j2",
+        "zephyr/Kconfig": "zephyr.Kconfig.j2",
+        "zephyr/module.yml": "zephyr.module.yml.j2",
+        "idf_component.yml": "idf_component.yml.j2",
+        "README.md": "README.md.j2",
+    }
+    files = {path: environment.get_template(template).render(context) for path, template in templates.items()}
+    for header, text in _runtime(context["headers"]).items():
+        files[f"src/{header}"] = text
+    files[DESCRIPTION] = json.dumps(_description(program, name, about, inputs, outputs), indent=2) + "\n"
+    return files
+
+
+def write_project(files: Mapping[str, str], folder: Path) -> None:
+    """Write the folder whole or not at all; one that an earlier conversion wrote is replaced.
+
+    Raises:
+        InputError: there is something else, or it cannot be written.
+        EnvironmentProblem: the disk is full.
+    """
+    check_folder(folder)
+    temporary = None
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
+        for path, text in files.items():
+            (temporary / path).parent.mkdir(parents=True, exist_ok=True)
+            (temporary / path).write_text(text, encoding="utf-8")
+        temporary.chmod(0o755)
+        if folder.exists():
+            shutil.rmtree(folder)
+        temporary.rename(folder)
+    except OSError as error:
+        raise explained(folder, error) from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse early what `write_project` would refuse.
+
+    Raises:
+        InputError: the path is taken by something else than an earlier conversion.
+    """
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / DESCRIPTION).is_file()):
+        found = "a file" if folder.is_file() else "a folder with other files"
+        raise InputError(
+            f"output '{folder}': must be a new folder, or one that an earlier conversion to C wrote. Found: {found}.",
+            hint="choose another path with --output.",
+        )
+
+
+def _headers(program: Program) -> tuple[str, ...]:
+    """The files of the runtime whose functions are called."""
+    functions = [program.run, *([program.step] if program.step else [])]
+    called = set(re.findall(r"edgernn_\w+", "\n".join(line for function in functions for line in function.lines)))
+    found = []
+    for header in sorted(path.name for path in resources.files(_RUNTIME).iterdir() if path.name.endswith(".h")):
+        defined = re.findall(r"^static inline [\w ]+?\*?\b(edgernn_\w+)\(", _text(header), re.MULTILINE)
+        if called.intersection(defined) and not _SPECIAL.search(header):
+            found.append(header)
+    return tuple(found)
+
+
+def _runtime(headers: Sequence[str]) -> dict[str, str]:
+    """These headers and those that they include, by name."""
+    files: dict[str, str] = {}
+    waiting = list(headers)
+    while waiting:
+        header = waiting.pop()
+        if header not in files:
+            files[header] = _text(header)
+            waiting += re.findall(r'^ *# *include "(edgernn_\w+\.h)"', files[header], re.MULTILINE)
+    return dict(sorted(files.items()))
+
+
+def _text(header: str) -> str:
+    return resources.files(_RUNTIME).joinpath(header).read_text(encoding="utf-8")
+
+
+def _described(program: Program) -> tuple[list[Described], list[Described]]:
+    masks = {mask.name: mask for mask in program.masks}
+    inputs: list[Described] = []
+    outputs: list[Described] = []
+    for what, values, single, result in (
+        ("input", program.graph.inputs, "x", inputs),
+        ("output", program.graph.outputs, "y", outputs),
+    ):
+        for role, value in zip(names(values, single), values, strict=True):
+            shape = " x ".join(map(str, value.shape)) or "1"
+            about = f"{what} '{value.name}', {shape}"
+            if value.name in masks:
+                mask = masks[value.name]
+                about = f"mask, {shape}: 1 where a step of '{mask.source}' differs from {mask.value:g}"
+            result.append(Described(value.name, role.upper(), about, value, role))
+    return inputs, outputs
+
+
+def _context(
+    program: Program, name: str, about: Mapping[str, Any], inputs: list[Described], outputs: list[Described]
+) -> dict[str, Any]:
+    step = program.step
+    scratch = _largest([program.run.scratch, *([step.scratch] if step else [])])
+    streamed = step is not None
+    frames = {each.role: each.size // each.value.shape[0] if streamed and each.value.shape else 0 for each in inputs}
+    timed = _timed_outputs(program)
+    for each in outputs:
+        frames[each.role] = each.size // each.value.shape[0] if each.role in timed else 0
+    tensors = [
+        {
+            "name": each.name,
+            "macro": each.macro,
+            "about": each.about,
+            "ctype": each.ctype,
+            "size": each.size,
+            "steps": each.value.shape[0] if frames[each.role] else 0,
+            "frame": frames[each.role],
+            "scale": each.scale,
+            "zero_point": each.zero_point,
+        }
+        for each in (*inputs, *outputs)
+    ]
+    used = [f"{each.ctype} {each.role}[{frames[each.role] or each.size}]" for each in (*inputs, *outputs)]
+    arguments = ", ".join(each.role for each in (*inputs, *outputs))
+    constant_bytes = sum(array.nbytes for array in program.constants.arrays.values())
+    state_bytes = program.states.bytes if streamed else 0
+    run_parameters = _parameters(inputs, outputs, name, {})
+    return {
+        **about,
+        "name": name,
+        "guard": name.upper(),
+        "release": re.match(r"[\d.]*", str(about["version"]))[0] or "0.0.0",  # type: ignore[index]
+        "title": f"Recurrent model '{name}', {about['scheme']}",
+        "tensors": tensors,
+        "constant_bytes": constant_bytes,
+        "scratch_bytes": scratch.bytes,
+        "state_bytes": state_bytes,
+        "ram_bytes": scratch.bytes + state_bytes,
+        "scratch": _members(scratch),
+        "state": _members(program.states),
+        "run_about": f"A whole sequence of {inputs[0].value.shape[0]} steps from the beginning; needs no state."
+        if inputs[0].value.shape
+        else "A whole inference.",
+        "run_parameters": run_parameters,
+        "step_parameters": f"{name}_state *state, " + _parameters(inputs, outputs, name, frames),
+        "run": program.run.lines,
+        "step": step.lines if step else (),
+        "reset": program.reset or ("    (void)state;",),
+        "no_step": program.no_step,
+        "headers": _headers(program),
+        "floats": about["scheme"] == "float32",
+        "arrays": [_array(array_name, array) for array_name, array in program.constants.arrays.items()],
+        "declarations": used,
+        "frame_names": " and ".join(each.role for each in inputs),
+        "step_arguments": f"&state, {arguments}, &scratch",
+        "run_arguments": f"{arguments}, &scratch",
+        "outputs": [{"count": frames[each.role] or each.size, "real": _real(each, name)} for each in outputs],
+        "example": _example(name, used, arguments, streamed),
+    }
+
+
+def _timed_outputs(program: Program) -> set[str]:
+    """Roles of the outputs that have an element for each step."""
+    if program.step is None:
+        return set()
+    steps = program.graph.inputs[0].shape[0]
+    values = program.graph.outputs
+    per_step = dict(zip(names(values, "y"), values, strict=True))
+    return {role for role, value in per_step.items() if len(value.shape) > 1 and value.shape[0] == steps}
+
+
+def _parameters(inputs: list[Described], outputs: list[Described], name: str, frames: Mapping[str, int]) -> str:
+    def size(each: Described) -> int:
+        return frames.get(each.role, 0) or each.size
+
+    parts = [f"const {each.ctype} {each.role}[{size(each)}]" for each in inputs]
+    parts += [f"{each.ctype} {each.role}[{size(each)}]" for each in outputs]
+    return ", ".join([*parts, f"{name}_scratch *scratch"])
+
+
+def _largest(pools: Sequence[Pool]) -> Pool:
+    """Memory enough for each of several functions; never empty, which C does not allow."""
+    sizes: dict[str, int] = {}
+    for pool in pools:
+        for ctype, count in pool.sizes.items():
+            sizes[ctype] = max(sizes.get(ctype, 0), count)
+    return Pool("", sizes or {"int32_t": 1})
+
+
+def _members(pool: Pool) -> list[tuple[str, str, int]]:
+    """The members of a struct, the widest first."""
+    return [(ctype, member, pool.sizes[ctype]) for ctype, member in MEMBERS.items() if ctype in pool.sizes]
+
+
+def _array(name: str, array: np.ndarray) -> dict[str, Any]:
+    flat = array.ravel().tolist()
+    words = [float_literal(value) if array.dtype == np.float32 else str(int(value)) for value in flat]
+    rows, line = [], ""
+    for word in words:
+        if line and len(line) + len(word) + 2 > _LONGEST_LINE:
+            rows.append(line)
+            line = ""
+        line += f"{' ' if line else ''}{word},"
+    rows.append(line)
+    return {"name": name, "ctype": C_TYPES[str(array.dtype)], "count": len(words), "rows": rows}
+
+
+def _real(each: Described, name: str) -> str:
+    if not each.scale:
+        return f"(double){each.role}[i]"
+    prefix = f"{name.upper()}_{each.macro}"
+    return f"(double)({prefix}_SCALE * (float)({each.role}[i] - {prefix}_ZERO_POINT))"
+
+
+def _example(name: str, declarations: Sequence[str], arguments: str, streamed: bool) -> str:
+    lines = [f'#include "{name}.h"', "", f"static {name}_scratch scratch;"]
+    lines += [f"static {declaration};" for declaration in declarations]
+    if streamed:
+        lines += [f"static {name}_state state;", "", f"{name}_reset(&state);"]
+        lines += [f"for (;;) {{ /* a frame */ {name}_step(&state, {arguments}, &scratch); }}"]
+    else:
+        lines += ["", f"{name}_run({arguments}, &scratch);"]
+    return "\n".join(lines)
+
+
+def _description(
+    program: Program, name: str, about: Mapping[str, Any], inputs: list[Described], outputs: list[Described]
+) -> dict[str, Any]:
+    """What tools read: the same words as a .tflite's metadata, and the tensors."""
+
+    def tensor(each: Described) -> dict[str, Any]:
+        scale = each.value.quantization.scale if each.value.quantization is not None else 0.0
+        shape, dtype = list(each.value.shape), each.value.dtype
+        return {"name": each.name, "shape": shape, "dtype": dtype, "scale": scale, "zero_point": each.zero_point}
+
+    scratch = _largest([program.run.scratch, *([program.step.scratch] if program.step else [])])
+    return {
+        "schema": SCHEMA,
+        "version": 1,
+        "name": name,
+        "edgernn": about["version"],
+        **{key: about[key] for key in ("source", "parameters", "macs", "macs_per_step", "scheme", "io")},
+        "target": "c",
+        "inputs": [tensor(each) for each in inputs],
+        "outputs": [tensor(each) for each in outputs],
+        "masks": [{"name": mask.name, "source": mask.source, "differs_from": mask.value} for mask in program.masks],
+        "streams": program.step is not None,
+        "constant_bytes": sum(array.nbytes for array in program.constants.arrays.values()),
+        "scratch_bytes": scratch.bytes,
+        "state_bytes": program.states.bytes if program.step else 0,
+    }

@@ -1,0 +1,97 @@
+"""Conversion to C: the verb `convert` with the format c."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from edgernn.calibration import CLIP_METHODS
+from edgernn.conversion import DEFAULT_CLIP, ConvertResult, OnProgress, check_overwrites, no_samples, one_of
+from edgernn.converters.c.compile import CIo, CScheme, lower, write_functions
+from edgernn.converters.c.project import check_folder, legal_name, project_files, write_project
+from edgernn.converters.keras.reader import read_model
+from edgernn.errors import InputError
+from edgernn.samples import Source, load_samples
+
+SCHEMES: tuple[CScheme, ...] = ("float32", "int8")
+IOS: tuple[CIo, ...] = ("int8", "int16", "float32")
+
+
+def convert_c(
+    model: Any,
+    output: str | os.PathLike[str] | None,
+    quantize: str,
+    io: str | None,
+    clip: str | None,
+    calibration: Source | None,
+    steps: int | None,
+    name: str | None,
+    report: OnProgress,
+) -> ConvertResult:
+    """Convert a Keras model to a folder of C; the arguments are those of `edgernn.convert`.
+
+    Raises:
+        InputError: as `edgernn.convert`; or an operator has no form in C, or an accumulator could pass 32 bits.
+        EnvironmentProblem: Jinja is not installed, or the disk is full.
+    """
+    from edgernn import __version__
+
+    start = time.perf_counter()
+    scheme = one_of("scheme", quantize, SCHEMES)
+    wanted_io = _io(scheme, io)
+    kept = one_of("clip", clip, CLIP_METHODS) if clip is not None else DEFAULT_CLIP
+    if scheme == "int8" and calibration is None:
+        raise no_samples(scheme, "float32")
+    prefix = legal_name(name if name is not None else Path(output).name if output is not None else "model")
+    if output is not None:
+        check_folder(Path(output))
+        check_overwrites(output, model, calibration)
+    report("reading the model")
+    read = read_model(model, steps=steps)
+    samples = None
+    if scheme == "int8" and calibration is not None:
+        samples = load_samples(calibration, read.graph, "calibration", with_targets=False)
+    report("compiling" if samples is None else f"calibrating with {samples.count} samples and compiling")
+    graph, masks = lower(read.graph, scheme, wanted_io, kept, samples.inputs if samples is not None else None)
+    program = write_functions(graph, prefix, masks)
+    about = {
+        "version": __version__,
+        "source": read.source_hash[:16],
+        "parameters": read.parameters,
+        "macs": read.macs,
+        "macs_per_step": read.macs_per_step,
+        "scheme": scheme,
+        "io": wanted_io,
+    }
+    files = project_files(program, prefix, about)
+    if output is not None:
+        write_project(files, Path(output))
+    return ConvertResult(
+        artifact=Path(output) if output is not None else None,
+        content=b"",
+        size=sum(array.nbytes for array in program.constants.arrays.values()),
+        parameters=read.parameters,
+        macs=read.macs,
+        macs_per_step=read.macs_per_step,
+        scheme=scheme,
+        target="c",
+        form="step and run" if program.step is not None else "run",
+        io=wanted_io,
+        clip=kept if scheme == "int8" else None,
+        seconds=time.perf_counter() - start,
+        notes=(*read.notes, *([f"there is no step function: {program.no_step}."] if program.step is None else [])),
+        files=files,
+    )
+
+
+def _io(scheme: CScheme, wanted: str | None) -> CIo:
+    if scheme == "int8":
+        return one_of("io", wanted, IOS) if wanted is not None else "int8"
+    if wanted not in (None, "float32"):
+        raise InputError(
+            f"io: must be float32 for scheme 'float32'. Found: '{wanted}'.",
+            hint="leave --io out, or choose --quantize int8.",
+        )
+    return "float32"

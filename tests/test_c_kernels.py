@@ -21,19 +21,10 @@ Array = np.ndarray
 RUNTIME = Path(__file__).parent.parent / "converters" / "c" / "runtime"
 PROGRAM = Path(__file__).parent / "c_kernels.c"
 WARNINGS = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
-KINDS = [
-    "matvec",
-    "round_high",
-    "round_shift",
-    "saturate",
-    "table",
-    "divide",
-    "from_float",
-    "powers",
-    "softmax",
-    "matvec_f32",
-    "functions",
-]
+KINDS = (  # as in c_kernels.c
+    *("matvec", "round_high", "round_shift", "saturate", "table", "divide"),
+    *("from_float", "powers", "softmax", "matvec_f32", "functions"),
+)
 FORMS = {
     "portable": (["-mno-avx2"], ()),
     "avx2": (["-mavx2", "-mfma"], ("avx2", "fma")),

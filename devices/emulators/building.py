@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import os
 import re
 import shutil
 import subprocess
@@ -99,7 +100,7 @@ def _compiled(machine: Machine, source: Path, folder: Path, flags: Sequence[str]
 def _board_objects(machine: Machine) -> tuple[Path, ...]:
     """The machine's own part of every program, compiled once per process."""
     folder = kept_folder() / machine.name
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     return tuple(_compiled(machine, FIRMWARE / name, folder, ["-std=gnu11", "-O2"]) for name in machine.sources)
 
 
@@ -112,10 +113,12 @@ def kept_folder() -> Path:
 
 
 def _run(command: Sequence[str], what: str, machine: Machine) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    english = {**os.environ, "LC_ALL": "C"}  # the messages are searched
+    done = subprocess.run(command, env=english, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if re.search(r"error|overflowed|undefined|no room", line)]
+        said = [line for line in done.stderr.splitlines() if not line.startswith("collect2:")]
+        wrong = [line for line in said if re.search(r"(?i)error:|overflowed|undefined|cannot|no room", line)]
         raise InputError(
-            f"{what}: must compile and fit for '{machine.name}'. Found: {(lines or [done.stderr.strip()])[0]}",
+            f"{what}: must compile and fit for '{machine.name}'. Found: {(wrong or said or ['no reason'])[0].strip()}",
             hint="a larger machine has more memory." if "overflowed" in done.stderr else "",
         )

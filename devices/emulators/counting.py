@@ -43,12 +43,18 @@ def plugin_flags(machine: Machine) -> list[str]:
 
 @functools.cache
 def _plugin(emulator: str) -> Path | None:
-    """The plugin, compiled for this computer once per process."""
+    """The plugin, compiled for this computer once per process; None without a compiler, or if QEMU refuses it.
+
+    QEMU refuses a plugin of another version of its interface. Up to 8.1 it wants version 1, later 2 or more.
+    """
     compiler = shutil.which("cc")
-    if compiler is None:
-        return None
-    target = kept_folder() / f"{emulator}.so"
-    source = FIRMWARE / "instruction_plugin.c"
-    command = [compiler, "-O2", "-shared", "-fPIC", str(source), "-o", str(target)]
-    done = subprocess.run(command, capture_output=True, check=False)
-    return target if done.returncode == 0 else None
+    for version in (1, 2) if compiler else ():
+        target = kept_folder() / f"{emulator}-{version}.so"
+        source = FIRMWARE / "instruction_plugin.c"
+        command = [str(compiler), "-O2", "-shared", "-fPIC", f"-DVERSION={version}", str(source), "-o", str(target)]
+        built = subprocess.run(command, capture_output=True, check=False)
+        # Not a program, which QEMU finds out only after it has loaded the plugin.
+        tried = subprocess.run([emulator, "-plugin", str(target), "/dev/null"], capture_output=True, check=False)
+        if built.returncode == 0 and b"plugin" not in tried.stderr:
+            return target
+    return None

@@ -48,12 +48,11 @@ def run(firmware: Firmware, content: bytes = b"", *, seconds: float = 60) -> Run
         EnvironmentProblem: it crashed or did not end in time, or the emulator is not installed.
     """
     machine = firmware.machine
-    machine.require()
     with tempfile.TemporaryDirectory(prefix="edgernn-") as name:
         folder = Path(name)
         (folder / "input").write_bytes(content)
-        command = [*machine.emulator, *plugin_flags(machine), str(firmware.elf.resolve())]
         try:
+            command = [*machine.emulator, *plugin_flags(machine), str(firmware.elf.resolve())]
             done = subprocess.run(
                 command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False
             )
@@ -62,6 +61,9 @@ def run(firmware: Firmware, content: bytes = b"", *, seconds: float = 60) -> Run
                 f"program on '{machine.name}': must end within {seconds:g} s. Found: it was still running.",
                 hint="give it less input or more seconds, or look for an endless loop.",
             ) from None
+        except FileNotFoundError:
+            machine.require()
+            raise
         files = {path.name: path.read_bytes() for path in folder.iterdir()}
     return _result(firmware, done, files)
 
@@ -91,7 +93,8 @@ def _check_end(firmware: Firmware, done: subprocess.CompletedProcess[bytes], fau
     said = done.stderr.decode(errors="replace").strip()
     if faults:
         found = f"a fault at address {faults[-1]:#x}"
-        hint = f"arm-none-eabi-addr2line -f -e {firmware.elf} {faults[-1]:#x} names the line, if compiled with -g."
+        tool = firmware.machine.compiler.removesuffix("gcc") + "addr2line"
+        hint = f"'{tool} -f -e {firmware.elf} {faults[-1]:#x}' names the function, and the line if compiled with -g."
     elif done.returncode < 0:
         found = f"{signal.Signals(-done.returncode).name} {said.splitlines()[0] if said else ''}".strip()
         hint = "look for a stack that is too small, a wrong pointer or data that is not aligned."

@@ -1,6 +1,6 @@
 /* A plugin of QEMU's that counts instructions and writes the count to the file "marks" at each call of MARK.
  *
- * QEMU's packages bring no header for plugins. These are its declarations, for version 1 of the interface.
+ * QEMU's packages bring no header for plugins. These are its declarations, which versions 1 and 2 of the interface share.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@ void qemu_plugin_register_vcpu_syscall_cb(uint64_t id, void (*callback)(uint64_t
                                                                         uint64_t, uint64_t, uint64_t, uint64_t,
                                                                         uint64_t, uint64_t, uint64_t, uint64_t));
 
-int qemu_plugin_version = 1;
+int qemu_plugin_version = VERSION; /* given on the compiler's command line */
 
 static uint64_t executed;
 static FILE *marks;

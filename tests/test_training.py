@@ -276,8 +276,10 @@ def test_importing_the_training_package_imports_no_framework() -> None:
     [
         ("japanese-vowels", "gru", 0.965),
         ("japanese-vowels", "lstm", 0.959),
+        ("japanese-vowels", "cnn", 0.965),
         ("watch-activity", "gru", 0.83),
         ("watch-activity", "lstm", 0.78),
+        ("watch-activity", "cnn", 0.85),
     ],
 )
 def test_the_recipes_reach_their_scores(recipe: str, cell: str, floor: float, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--units", required=True, type=int, help="Size of each layer's state. A CNN is as large as such a GRU.")
 @click.option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 @click.option("--layers", default=1, show_default=True, help="Recurrent layers, one upon the other.")
-@click.option("--seed", default=0, show_default=True, help="Decides the initial weights and the order of samples.")
+@click.option("--seed", default=0, show_default=True, help="Decides weights at the start, order and share.")
 @click.option("--fraction", default=1.0, show_default=True, help="Share of the training recordings to learn from.")
 @click.option("--epochs", type=int, help="Passes over all training samples.  [default: the recipe's]")
 @click.option("--batch-size", type=int, help="Samples per step.  [default: the recipe's]")

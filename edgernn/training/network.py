@@ -49,9 +49,9 @@ def _recurrence(keras: Any, flow: Any, shape: Shape, cell: str, units: int, laye
 def _convolutions(keras: Any, flow: Any, count: int) -> Any:
     """Two convolutions of `count` filters, the second on half as many steps, and the maximum of each filter over time.
 
-    Of what was tried, this told left-out training recordings best in both recipes: a mean over time in the maximum's
-    place costs 3 points on vowels and 4 on the watch, a stride in place of pooling 1 to 2. There is no mask: a filter
-    that answers to a pattern need not know where the padding is, as long as the strongest answer alone counts.
+    Of what was tried, this told left-out training recordings best in both recipes (docs/recipes.md has the figures): a
+    mean over time in place of the maximum costs 3 points and 4, a stride in place of pooling 1. There is no mask: a
+    filter that answers to a pattern need not know where padding is, as long as only its strongest answer counts.
     """
     first, second = CNN_KERNELS
     flow = keras.layers.Conv1D(count, first, padding="same", activation="relu", name="conv_1")(flow)

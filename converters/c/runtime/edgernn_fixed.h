@@ -15,6 +15,13 @@
 #define EDGERNN_ARM_DSP 0
 #endif
 
+/* Saturation in one instruction, on every Arm from version 7 on. */
+#if defined(__ARM_FEATURE_SAT) && __ARM_FEATURE_SAT && defined(__GNUC__) && !defined(__aarch64__)
+#define EDGERNN_ARM_SAT 1
+#else
+#define EDGERNN_ARM_SAT 0
+#endif
+
 /* Where the kernels read whole words, arrays of smaller types must begin at one. */
 #if defined(__GNUC__)
 #define EDGERNN_WORD_ALIGNED __attribute__((aligned(4)))
@@ -44,18 +51,27 @@ static inline int32_t edgernn_round_high(int32_t a, int32_t m) {
 /* v / 2^s rounded to nearest, ties upward, for 0 < s < 32; v + 2^(s - 1) must fit 32 bits. */
 static inline int32_t edgernn_round_shift(int32_t v, int s) { return (v + (int32_t)(UINT32_C(1) << (s - 1))) >> s; }
 
-/* The nearest int16; compilers know the SSAT instruction behind it. */
-static inline int32_t edgernn_sat16(int32_t v) { return v < -32768 ? -32768 : v > 32767 ? 32767 : v; }
+/* The nearest int16. */
+static inline int32_t edgernn_sat16(int32_t v) {
+#if EDGERNN_ARM_SAT
+  int32_t nearest;
+  __asm__("ssat %0, #16, %1" : "=r"(nearest) : "r"(v));
+  return nearest;
+#elif defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
+  return ((uint32_t)v + 32768u) >> 16 ? (v >> 31) ^ 32767 : v; /* one comparison where it fits, which is the rule */
+#else
+  return v < -32768 ? -32768 : v > 32767 ? 32767 : v;
+#endif
+}
 
 /* The nearest int8. */
 static inline int32_t edgernn_sat8(int32_t v) { return v < -128 ? -128 : v > 127 ? 127 : v; }
 
 /* A function at the int16 x: 257 entries at -32768, -32512, ..., 32768, linear between them. */
 static inline int32_t edgernn_table(const int16_t *table, int32_t x) {
-  const uint32_t at = (uint32_t)(x + 32768);
-  const int16_t *entry = table + (at >> 8);
+  const int16_t *entry = table + 128 + (x >> 8);
   const int32_t first = entry[0];
-  return first + edgernn_round_shift((entry[1] - first) * (int32_t)(at & 255u), 8);
+  return first + edgernn_round_shift((entry[1] - first) * (x & 255), 8);
 }
 
 /* floor(v / n + 1/2) for n > 0; 2 |v| + n must fit 32 bits. */

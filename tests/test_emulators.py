@@ -13,6 +13,7 @@ import pytest
 from conftest import require_system
 
 from edgernn.devices.emulators.building import Firmware, build
+from edgernn.devices.emulators.counting import count_instructions
 from edgernn.devices.emulators.linker_map import Piece, read_pieces
 from edgernn.devices.emulators.machines import FIRMWARE, MACHINES, machine
 from edgernn.devices.emulators.running import RunResult, run
@@ -23,6 +24,9 @@ NAMES = [pytest.param(name, marks=pytest.mark.slow) if name == "riscv32" else na
 CORTEX_M = [name for name in MACHINES if name.startswith("cortex-m")]
 
 PROGRAM = (Path(__file__).parent / "counting_program.c").read_text(encoding="utf-8")
+
+FACTORS = (*range(-8, 8), *range(100, 116))
+PRODUCT = sum(a * b for a, b in zip(FACTORS[:16], FACTORS[16:], strict=True))
 
 Builder = Callable[..., Firmware]
 
@@ -46,7 +50,7 @@ def ready(name: str) -> None:
 
 
 def run_body(built: Builder, name: str, body: str, content: bytes = b"", *, seconds: float = 60) -> RunResult:
-    text = f'#include <stdint.h>\n#include "edgernn_emulator.h"\nint main(void) {{ {body} }}\n'
+    text = f'#include <stdint.h>\n#include "edgernn_emulator.h"\nint main(void) {{ {body} }}'
     return run(built(name, text), content, seconds=seconds)
 
 
@@ -60,6 +64,13 @@ def test_a_program_computes_counts_and_measures(name: str, built: Builder) -> No
     assert result.instructions == {"nothing": (0,), "nops": (100,), "loop": (3, 2001, 18000001)}
     assert 800 <= result.stack_bytes["deep"] <= 832
     assert run(firmware, struct.pack("<4i", *numbers)) == result
+
+
+def test_the_interrupts_of_the_counter_are_not_counted() -> None:
+    turn, pending = 1 << 24, 1 << 63  # 25 MHz at 256 ns per instruction: 6.4 ticks each, 5 per interrupt
+    readings = [(0, 640), (turn - 320, turn + 320), (turn - 320, pending + turn + 320), (pending + turn, turn + 640)]
+    spans = [("span", first, second) for first, second in readings]
+    assert [count for _, count in count_instructions(machine("cortex-m4"), spans, "")] == [100, 95, 100, 95]
 
 
 @pytest.mark.parametrize("name", CORTEX_M)
@@ -142,9 +153,8 @@ def test_helium_adds_sixteen_products_at_once(built: Builder) -> None:
             return 0;
         }
     """
-    x, y = range(-8, 8), range(100, 116)
-    result = run(built("cortex-m55", text), struct.pack("<32b", *x, *y))
-    assert result.output == struct.pack("<i", sum(a * b for a, b in zip(x, y, strict=True)))
+    result = run(built("cortex-m55", text), struct.pack("<32b", *FACTORS))
+    assert result.output == struct.pack("<i", PRODUCT)
 
 
 def test_neon_has_dot_products_on_the_newer_processor(built: Builder) -> None:
@@ -159,9 +169,8 @@ def test_neon_has_dot_products_on_the_newer_processor(built: Builder) -> None:
             return 0;
         }
     """
-    x, y = range(-8, 8), range(100, 116)
-    result = run(built("cortex-a76", text), struct.pack("<32b", *x, *y))
-    assert result.output == struct.pack("<i", sum(a * b for a, b in zip(x, y, strict=True)))
+    result = run(built("cortex-a76", text), struct.pack("<32b", *FACTORS))
+    assert result.output == struct.pack("<i", PRODUCT)
     with pytest.raises(InputError, match="must compile and fit for 'cortex-a72'"):
         built("cortex-a72", text)
 

@@ -11,6 +11,9 @@ from pathlib import Path
 from edgernn.devices.emulators.building import kept_folder
 from edgernn.devices.emulators.machines import FIRMWARE, WRAP_INSTRUCTIONS, Machine
 
+# In a reading of SysTick: its last turn is complete, but the interrupt is still to come.
+_PENDING = 1 << 63
+
 
 def count_instructions(
     machine: Machine, spans: Sequence[tuple[str, int, int]], marks: str
@@ -26,13 +29,19 @@ def count_instructions(
     for name, first, second in spans:
         match machine.counter:
             case "systick":
-                wraps = (second >> 24) - (first >> 24)
-                yield name, round((second - first) / machine.ticks_per_instruction) - wraps * WRAP_INSTRUCTIONS
+                interrupts = _interrupts(second) - _interrupts(first)
+                executed = (second % _PENDING - first % _PENDING) / machine.ticks_per_instruction
+                yield name, round(executed) - interrupts * WRAP_INSTRUCTIONS
             case "instret":
                 yield name, second - first
             case "plugin":
                 if second < len(counts):
                     yield name, counts[second] - counts[first]
+
+
+def _interrupts(reading: int) -> int:
+    """How many times SysTick had interrupted by then, once per turn of its 24 bits."""
+    return (reading % _PENDING >> 24) - (reading >= _PENDING)
 
 
 def plugin_flags(machine: Machine) -> list[str]:

@@ -33,18 +33,15 @@ uintptr_t semihosting_call(uintptr_t operation, const void *block) {
 }
 
 /* SysTick counts down through 24 bits. It interrupts on reaching zero, so zero belongs to the new turn. A turn that
- * completes while interrupts are masked is still pending, and then few ticks of the new one have passed. */
-__attribute__((always_inline)) static inline uint64_t read_counter(void) {
+ * completes while interrupts are masked is still pending, and then few ticks of the new one have passed. The highest
+ * bit says so: the instructions of that interrupt are still to come. No branches: every reading costs the same. */
+uint64_t board_counter(void) {
     __asm__ volatile("cpsid i" ::: "memory");
     uint32_t ticks = (0u - SYST_CVR) & 0xFFFFFFu;
-    uint32_t pending = ICSR & ICSR_SYSTICK_PENDING;
-    uint32_t wraps = edgernn_wraps + ((pending >> 26) & ~(ticks >> 23));
+    uint32_t pending = ((ICSR & ICSR_SYSTICK_PENDING) >> 26) & ~(ticks >> 23);
+    uint32_t wraps = edgernn_wraps + pending;
     __asm__ volatile("cpsie i" ::: "memory");
-    return ((uint64_t)wraps << 24) | ticks;
-}
-
-uint64_t board_counter(void) {
-    return read_counter();
+    return ((uint64_t)pending << 63) | ((uint64_t)wraps << 24) | ticks;
 }
 
 /* WRAP_INSTRUCTIONS of machines.py says how many instructions this takes: they are not the program's. */

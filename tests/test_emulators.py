@@ -36,17 +36,13 @@ def built(tmp_path: Path) -> Builder:
     """Builds a program from the text of its main file for a machine whose tools are there."""
 
     def builder(name: str, text: str, *flags: str) -> Firmware:
-        ready(name)
+        for program in (machine(name).compiler, machine(name).emulator[0]):
+            require_system(program)
         source = tmp_path / "main.c"
         source.write_text(text, encoding="utf-8")
         return build(machine(name), [source], tmp_path, flags=("-O2", *flags))
 
     return builder
-
-
-def ready(name: str) -> None:
-    for program in (machine(name).compiler, machine(name).emulator[0]):
-        require_system(program)
 
 
 def run_body(built: Builder, name: str, body: str, content: bytes = b"", *, seconds: float = 60) -> RunResult:

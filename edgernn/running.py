@@ -5,27 +5,96 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from edgernn.conversion import one_of
 from edgernn.converters.keras.reader import ReadModel
 from edgernn.converters.tflite.file import TfliteFile
 from edgernn.converters.tflite.reader import read_tflite
+from edgernn.devices.host.c import CProject, is_c_project, read_c_project
 from edgernn.devices.host.probe import probe
-from edgernn.devices.host.session import Array, Session, TensorInfo, open_session, tensor_infos
+from edgernn.devices.host.session import (
+    RUNTIMES,
+    Array,
+    Session,
+    TensorInfo,
+    open_session,
+    runtimes_of,
+    tensor_infos,
+)
 from edgernn.errors import InputError
 from edgernn.graph import DType, Graph, Value
 from edgernn.metrics import Metric, task_metric
 from edgernn.samples import Samples, Source, load_samples
 
 
-def score(artifact: str | os.PathLike[str] | bytes, data: Source, *, runtime: str = "litert") -> Metric | None:
+@dataclass(frozen=True)
+class Artifact:
+    """What can be run, before anything runs it.
+
+    Attributes:
+        content: a checked .tflite, or a folder of C.
+        own: what edgernn wrote into it.
+        inputs: in order.
+        outputs: in order.
+    """
+
+    content: TfliteFile | CProject
+    own: Mapping[str, Any]
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+
+    def open(self, runtime: str) -> Session:
+        """The artifact ready to run; a .tflite that would crash the runtime is refused first.
+
+        Raises:
+            InputError: the runtime does not take it.
+            EnvironmentProblem: the runtime is not installed.
+        """
+        if isinstance(self.content, TfliteFile):
+            probe(self.content, runtime)
+        return open_session(self.content, runtime)
+
+
+def read_artifact(source: str | os.PathLike[str] | bytes) -> Artifact:
+    """Read a `.tflite` or its content, or a folder of C.
+
+    Raises:
+        InputError: it is none of these, or damaged.
+    """
+    if is_c_project(source):
+        assert not isinstance(source, bytes), "only paths are folders"
+        project = read_c_project(source)
+        return Artifact(project, project.own, project.inputs, project.outputs)
+    file = read_tflite(source)
+    return Artifact(file, file.own, tensor_infos(file), tensor_infos(file, outputs=True))
+
+
+def chosen_runtime(artifact: Artifact, wanted: str | None) -> str:
+    """The runtime that is asked for, or the usual one of the artifact.
+
+    Raises:
+        InputError: there is no such runtime, or it is not for this kind of artifact.
+    """
+    known = runtimes_of(artifact.content)
+    if wanted is None:
+        return known[0]
+    one_of("runtime", wanted, RUNTIMES)
+    if wanted not in known:
+        kind = "a folder of C" if isinstance(artifact.content, CProject) else "a .tflite"
+        raise InputError(f"runtime: must be one of {', '.join(known)} for {kind}. Found: '{wanted}'.")
+    return wanted
+
+
+def score(artifact: str | os.PathLike[str] | bytes, data: Source, *, runtime: str | None = None) -> Metric | None:
     """How well an artifact does its task, without the model that it was made from; None for samples without targets.
 
     Args:
-        artifact: a `.tflite` file of any tool, or its content.
+        artifact: a `.tflite` file of any tool or its content, or a folder of C.
         data: samples, `.npz`, with targets under `y`.
-        runtime: litert or micro.
+        runtime: litert, micro or c; by default the artifact's usual one.
 
     Returns:
         The metric, whose two values are both the artifact's.
@@ -34,17 +103,15 @@ def score(artifact: str | os.PathLike[str] | bytes, data: Source, *, runtime: st
         InputError: the artifact does not run, or the samples do not suit it.
         EnvironmentProblem: the runtime is not installed.
     """
-    file = read_tflite(artifact)
-    masks = _masks(file)
-    infos = [info for info in tensor_infos(file) if info.name not in masks]
+    read = read_artifact(artifact)
+    masks = _masks(read)
+    infos = [info for info in read.inputs if info.name not in masks]
     values = tuple(Value(info.name, info.shape[1:], _sample_type(info)) for info in infos)
     samples = load_samples(data, Graph("artifact", values, (), ()), "data")
     if samples.targets is None:
         return None
-    probe(file, runtime)
-    outputs = tensor_infos(file, outputs=True)
-    pairs = Pairs({info.name: info.name for info in infos}, masks, tuple(info.name for info in outputs))
-    answers = run_samples(open_session(file, runtime), pairs, samples, lambda done, of: None)
+    pairs = Pairs({info.name: info.name for info in infos}, masks, tuple(info.name for info in read.outputs))
+    answers = run_samples(read.open(chosen_runtime(read, runtime)), pairs, samples, lambda done, of: None)
     return task_metric(samples.targets, answers[0], answers[0])
 
 
@@ -70,23 +137,23 @@ class Pairs:
     outputs: tuple[str, ...]
 
     @classmethod
-    def match(cls, read: ReadModel, file: TfliteFile) -> Pairs:
+    def match(cls, read: ReadModel, artifact: Artifact) -> Pairs:
         """By name, then by order.
 
         Raises:
             InputError: the artifact has other inputs or outputs than the model.
         """
-        masks = _masks(file)
-        infos = [info for info in tensor_infos(file) if info.name not in masks]
+        masks = _masks(artifact)
+        infos = [info for info in artifact.inputs if info.name not in masks]
         inputs = _matched(read.graph.inputs, infos, "inputs")
-        outputs = _matched(read.graph.outputs, tensor_infos(file, outputs=True), "outputs")
+        outputs = _matched(read.graph.outputs, artifact.outputs, "outputs")
         by_value = {value: name for name, value in outputs.items()}
         return cls(inputs, masks, tuple(by_value[name] for name in read.outputs))
 
 
-def _masks(file: TfliteFile) -> dict[str, tuple[str, float]]:
+def _masks(artifact: Artifact) -> dict[str, tuple[str, float]]:
     """The masks that an artifact wants from its caller, as its metadata says."""
-    entries = file.own.get("masks", ())
+    entries = artifact.own.get("masks", ())
     try:
         return {str(entry["name"]): (str(entry["source"]), float(entry["differs_from"])) for entry in entries}
     except (TypeError, KeyError, ValueError):

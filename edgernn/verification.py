@@ -15,13 +15,11 @@ from edgernn.converters.keras.reader import ReadModel, read_keras
 from edgernn.converters.keras.source import read_source
 from edgernn.converters.tflite.counting import guessed_scheme
 from edgernn.converters.tflite.file import TfliteFile
-from edgernn.converters.tflite.reader import read_tflite
-from edgernn.devices.host.probe import probe
-from edgernn.devices.host.session import RUNTIMES, Array, TensorInfo, open_session, tensor_info, tensor_infos
+from edgernn.devices.host.session import RUNTIMES, Array, TensorInfo, tensor_info
 from edgernn.errors import InputError
 from edgernn.metrics import Errors, Metric, Saturation, beyond, errors, task_metric
 from edgernn.oracle import ORACLES, expected_outputs
-from edgernn.running import Pairs, run_samples
+from edgernn.running import Artifact, Pairs, chosen_runtime, read_artifact, run_samples
 from edgernn.samples import Samples, Source, load_samples
 
 # On the relative error: what each scheme's arithmetic costs at most on ordinary models.
@@ -72,7 +70,7 @@ def verify(
     artifact: str | os.PathLike[str] | bytes,
     data: Source,
     *,
-    runtime: str = "litert",
+    runtime: str | None = None,
     tolerance: float | None = None,
     oracle: str | None = None,
     on_progress: OnProgress | None = None,
@@ -81,9 +79,9 @@ def verify(
 
     Args:
         model: a `.keras` or `.h5` file, or a Keras model.
-        artifact: a `.tflite` file, ours or not, or its content.
+        artifact: a `.tflite` file, ours or not, or its content; or a folder of C.
         data: samples: an `.npz` or `.npy` file, arrays by input name, or the only input's array; targets under `y`.
-        runtime: litert, or micro for TFLite-Micro.
+        runtime: litert, micro for TFLite-Micro, or c; by default c for a folder of C, else litert.
         tolerance: on the relative error; by default that of the artifact's scheme.
         oracle: keras, or reference for edgernn's own float arithmetic; by default Keras if it is installed.
         on_progress: is told what is being done, how many samples are done, and of how many.
@@ -92,18 +90,19 @@ def verify(
         InputError: bad model, artifact or samples, or they do not belong together.
         EnvironmentProblem: the runtime is not installed, or Keras is asked for and is not.
     """
-    one_of("runtime", runtime, RUNTIMES)
+    if runtime is not None:
+        one_of("runtime", runtime, RUNTIMES)
     wanted = None if oracle is None else one_of("oracle", oracle, ORACLES)
     if tolerance is not None and not (math.isfinite(tolerance) and tolerance >= 0):
         raise InputError(f"tolerance: must be a number of at least 0. Found: {tolerance}.", hint="0.05 is 5 %.")
     report = on_progress or _ignore
     report("reading", 0, 0)
-    file = read_tflite(artifact)
-    read = _read(model, file)
+    found = read_artifact(artifact)
+    runtime = chosen_runtime(found, runtime)
+    read = _read(model, found)
     samples = load_samples(data, read.graph, "data")
-    pairs = Pairs.match(read, file)
-    probe(file, runtime)
-    session = open_session(file, runtime)
+    pairs = Pairs.match(read, found)
+    session = found.open(runtime)
     outputs = run_samples(session, pairs, samples, lambda done, of: report(f"running on {runtime}", done, of))
     report("starting Keras", 0, 0)
     expected = expected_outputs(
@@ -113,7 +112,7 @@ def verify(
         errors(value.name, ours, theirs)
         for value, ours, theirs in zip(read.graph.outputs, outputs, expected.outputs, strict=True)
     ]
-    scheme = str(file.own.get("scheme", "")) if file.own.get("scheme") in TOLERANCES else guessed_scheme(file)
+    scheme = _scheme(found)
     limit = TOLERANCES[scheme] if tolerance is None else tolerance
     relative = max(result.relative_error for result in compared)
     numbers = [output.size for output in outputs]
@@ -130,11 +129,11 @@ def verify(
         outputs=tuple(compared),
         metric=task_metric(samples.targets, expected.outputs[0], outputs[0]) if samples.targets is not None else None,
         saturation=(
-            *_input_saturation(file, pairs, samples),
-            *_output_saturation(file, pairs, outputs, expected.outputs),
+            *_input_saturation(found, pairs, samples),
+            *_output_saturation(found, pairs, outputs, expected.outputs),
         ),
         passed=bool(relative <= limit),
-        notes=_notes(file, read, expected.note),
+        notes=_notes(found, read, expected.note),
     )
 
 
@@ -142,39 +141,51 @@ def _ignore(stage: str, done: int, of: int) -> None:
     """Nobody wants to know."""
 
 
-def _read(model: Any, file: TfliteFile) -> ReadModel:
+def _read(model: Any, artifact: Artifact) -> ReadModel:
     """The Keras model, with the artifact's number of steps where it leaves it open."""
     source, digest = read_source(model)
     steps = None
     for value in source.inputs:
         if value.shape and value.shape[0] is None:
-            fitting = [info.shape[1] for info in tensor_infos(file) if len(info.shape) == len(value.shape) + 1]
+            fitting = [info.shape[1] for info in artifact.inputs if len(info.shape) == len(value.shape) + 1]
             steps = steps or (fitting[0] if fitting else None)
     return read_keras(source, digest, steps=steps)
 
 
-def _notes(file: TfliteFile, read: ReadModel, oracle_note: str) -> tuple[str, ...]:
+def _notes(artifact: Artifact, read: ReadModel, oracle_note: str) -> tuple[str, ...]:
     notes = [oracle_note] if oracle_note else []
-    source = file.own.get("source")
+    source = artifact.own.get("source")
     if isinstance(source, str) and source and not read.source_hash.startswith(source):
         notes.append("the artifact says that it was made from another model than this one.")
     return tuple(notes)
 
 
-def _inner(file: TfliteFile, index: int, name: str, *, output: bool) -> TensorInfo:
+def _scheme(artifact: Artifact) -> str:
+    said = str(artifact.own.get("scheme", ""))
+    if said in TOLERANCES or not isinstance(artifact.content, TfliteFile):
+        return said if said in TOLERANCES else "float32"
+    return guessed_scheme(artifact.content)
+
+
+def _inner(artifact: Artifact, position: int, *, output: bool) -> TensorInfo:
     """An input or output, or, where it is float at the edge only, the integer tensor behind it."""
+    info = (artifact.outputs if output else artifact.inputs)[position]
+    if not isinstance(artifact.content, TfliteFile):
+        return info
+    main = artifact.content.main
+    index = (main.outputs if output else main.inputs)[position]
     here, there = (1, 0) if output else (0, 1)
-    for operator in file.main.operators:
+    for operator in main.operators:
         ends = operator.inputs, operator.outputs
         if operator.name == ("DEQUANTIZE" if output else "QUANTIZE") and ends[here][:1] == (index,):
-            return tensor_info(name, file.main.tensors[ends[there][0]])
-    return tensor_info(name, file.main.tensors[index])
+            return tensor_info(info.name, main.tensors[ends[there][0]])
+    return info
 
 
-def _input_saturation(file: TfliteFile, pairs: Pairs, samples: Samples) -> list[Saturation]:
+def _input_saturation(artifact: Artifact, pairs: Pairs, samples: Samples) -> list[Saturation]:
     found = []
-    for index, info in zip(file.main.inputs, tensor_infos(file), strict=True):
-        inner = _inner(file, index, info.name, output=False)
+    for position, info in enumerate(artifact.inputs):
+        inner = _inner(artifact, position, output=False)
         if inner.scale and info.name in pairs.inputs:
             low, high = inner.limits
             values = samples.inputs[pairs.inputs[info.name]]
@@ -183,11 +194,11 @@ def _input_saturation(file: TfliteFile, pairs: Pairs, samples: Samples) -> list[
 
 
 def _output_saturation(
-    file: TfliteFile, pairs: Pairs, outputs: Sequence[Array], expected: Sequence[Array]
+    artifact: Artifact, pairs: Pairs, outputs: Sequence[Array], expected: Sequence[Array]
 ) -> list[Saturation]:
     found = []
-    for index, info in zip(file.main.outputs, tensor_infos(file, outputs=True), strict=True):
-        inner = _inner(file, index, info.name, output=True)
+    for position, info in enumerate(artifact.outputs):
+        inner = _inner(artifact, position, output=True)
         if inner.scale:
             k = pairs.outputs.index(info.name)
             low, high = inner.limits

@@ -21,9 +21,11 @@ from edgernn.devices.host.litert import find_interpreter
 from edgernn.devices.host.micro import MicroSession
 from edgernn.devices.host.packages import LITERT_PACKAGES
 from edgernn.devices.host.probe import probe
-from edgernn.devices.host.session import RUNTIMES, Session, TensorInfo, open_session
+from edgernn.devices.host.session import Session, TensorInfo, open_session
 from edgernn.devices.host.stderr import captured_stderr
 from edgernn.errors import InputError
+
+OF_TFLITE = ("litert", "micro")
 
 
 def answers(session: Session, samples: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
@@ -39,7 +41,7 @@ def answers(session: Session, samples: np.ndarray[Any, Any]) -> list[np.ndarray[
 @pytest.mark.parametrize("scheme", ["float32", "int8", "int16x8"])
 def test_both_runtimes_agree(scheme: str) -> None:
     samples = signal(6, 3)
-    litert, micro = (answers(open_session(artifact(scheme), runtime), samples) for runtime in RUNTIMES)
+    litert, micro = (answers(open_session(artifact(scheme), runtime), samples) for runtime in OF_TFLITE)
     unit = 1e-6 if scheme == "float32" else 1 if scheme == "int8" else 40  # of 32768
     for ours, theirs in zip(litert, micro, strict=True):
         assert ours.shape == (1, 3)
@@ -48,7 +50,7 @@ def test_both_runtimes_agree(scheme: str) -> None:
     assert len({answer.tobytes() for answer in litert}) == len(samples)  # the input does matter
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("runtime", OF_TFLITE)
 @pytest.mark.parametrize("scheme", ["float32", "int8"])
 def test_no_sample_sees_the_one_before(runtime: str, scheme: str) -> None:
     session, samples = open_session(artifact(scheme), runtime), signal(5, 4)
@@ -57,7 +59,7 @@ def test_no_sample_sees_the_one_before(runtime: str, scheme: str) -> None:
         np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("runtime", OF_TFLITE)
 def test_the_answer_is_a_copy(runtime: str) -> None:
     session, (a, b) = open_session(artifact(), runtime), signal(2, 4)
     (source,), (target,) = session.inputs, session.outputs
@@ -67,7 +69,7 @@ def test_the_answer_is_a_copy(runtime: str) -> None:
     np.testing.assert_array_equal(first, kept)
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("runtime", OF_TFLITE)
 def test_a_session_says_what_it_takes(runtime: str) -> None:
     session = open_session(artifact("int8").read_bytes(), runtime)
     assert session.runtime == runtime
@@ -89,7 +91,7 @@ def test_models_of_other_tools_run() -> None:
 
 
 def test_an_unknown_runtime_is_named() -> None:
-    with pytest.raises(InputError, match=r"runtime: must be one of litert, micro. Found: 'tpu'"):
+    with pytest.raises(InputError, match=r"runtime: must be one of litert, micro, c. Found: 'tpu'"):
         open_session(artifact(), "tpu")
 
 
@@ -162,7 +164,7 @@ def test_what_a_runtime_lacks_is_in_the_message() -> None:
 
 
 def test_opening_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
-    for runtime in RUNTIMES:
+    for runtime in OF_TFLITE:
         open_session(artifact("float32", "phone"), runtime)
     assert capfd.readouterr() == ("", "")
 
@@ -175,7 +177,7 @@ def test_errors_of_other_code_are_seen_again_afterwards(capfd: pytest.CaptureFix
     assert capfd.readouterr().err == "outside"
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("runtime", OF_TFLITE)
 def test_a_damaged_artifact_never_takes_the_caller_down(runtime: str) -> None:
     """Bytes of operators and options are changed, so that the file stays one; some make the runtimes crash."""
     content, tried = artifact().read_bytes(), 0
@@ -193,7 +195,7 @@ def test_a_damaged_artifact_never_takes_the_caller_down(runtime: str) -> None:
             probe(file, runtime)
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("runtime", OF_TFLITE)
 def test_a_crash_is_told_as_such(runtime: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A child that dies stands in for a kernel that crashes; which files do that differs from version to version."""
     (tmp_path / "sitecustomize.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")

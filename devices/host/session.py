@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,13 @@ from edgernn.converters.tflite.file import FileTensor, TfliteFile
 from edgernn.converters.tflite.reader import read_tflite
 from edgernn.errors import InputError
 
+if TYPE_CHECKING:
+    from edgernn.devices.host.c import CProject
+
 Array = NDArray[Any]
-Runtime = Literal["litert", "micro"]
-RUNTIMES: tuple[Runtime, ...] = ("litert", "micro")
+Runtime = Literal["litert", "micro", "c"]
+RUNTIMES: tuple[Runtime, ...] = ("litert", "micro", "c")
+_CONVERT = "make one with edgernn convert --format c."
 
 
 @dataclass(frozen=True)
@@ -114,14 +118,21 @@ class Session(Protocol):
         """Forget the state that earlier runs have left."""
 
 
-def open_session(source: str | os.PathLike[str] | bytes | TfliteFile, runtime: str, *, threads: int = 1) -> Session:
+def runtimes_of(artifact: TfliteFile | CProject) -> tuple[Runtime, ...]:
+    """What can run it, the usual one first."""
+    return ("litert", "micro") if isinstance(artifact, TfliteFile) else ("c",)
+
+
+def open_session(
+    source: str | os.PathLike[str] | bytes | TfliteFile | CProject, runtime: str, *, threads: int = 1
+) -> Session:
     """Open an artifact.
 
     The file is checked first, but a kernel can still crash the process on a file that was made to do so or whose
     weights' shapes do not suit; `edgernn.devices.host.probe` tries an unknown file in a process of its own.
 
     Args:
-        source: path or content of a .tflite file.
+        source: path or content of a .tflite file, or a folder of C.
         runtime: one of `RUNTIMES`.
         threads: how many LiteRT may use.
 
@@ -132,8 +143,18 @@ def open_session(source: str | os.PathLike[str] | bytes | TfliteFile, runtime: s
     if runtime not in RUNTIMES:
         raise InputError(
             f"runtime: must be one of {', '.join(RUNTIMES)}. Found: '{runtime}'.",
-            hint="litert is for phones and Raspberry Pi, micro for microcontrollers.",
+            hint="litert is for phones and Raspberry Pi, micro for microcontrollers, c for a folder of C.",
         )
+    if runtime == "c":
+        from edgernn.devices.host.c import CProject, CSession, read_c_project
+
+        if isinstance(source, (bytes, TfliteFile)):
+            raise InputError(
+                "artifact: must be a folder of C to run as C. Found: a .tflite.", hint="convert --format c."
+            )
+        return CSession(source if isinstance(source, CProject) else read_c_project(source))
+    if not isinstance(source, (str, os.PathLike, bytes, TfliteFile)):
+        raise InputError("artifact: must be a .tflite file. Found: a folder of C.", hint="choose --runtime c.")
     file = source if isinstance(source, TfliteFile) else read_tflite(source)
     if runtime == "micro":
         from edgernn.devices.host.micro import MicroSession

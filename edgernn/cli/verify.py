@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Samples (.npz or .npy), [samples, steps, features]; targets under 'y'.",
 )
-@click.option("--runtime", default="litert", show_default=True, metavar="litert|micro", help="What runs the artifact.")
+@click.option(
+    "--runtime", metavar="litert|micro|c", help="What runs the artifact.  [default: litert; c for a folder of C]"
+)
 @click.option("--tolerance", type=float, help="Largest relative error that passes.  [default: by the scheme]")
 @click.option(
     "--oracle",
@@ -36,7 +38,7 @@ def command(
     model: Path,
     artifact: Path,
     data: Path,
-    runtime: str,
+    runtime: str | None,
     tolerance: float | None,
     oracle: str | None,
     as_json: bool,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from statistics import fmean
+from typing import TypeVar
 
 from edgernn.comparison.results import Artifact, Difference, Model, Pairing, Row
 from edgernn.comparison.rows import Run, epochs_to, score_lost
@@ -46,7 +46,7 @@ def pairings(
         for gru in partners:
             if gru.units == lstm.units:
                 found.append(Pairing("units", lstm.id, gru.id, lstm.scheme, lstm.target, ()))
-        if (match := _as_many_parameters(lstm, partners)) is not None:
+        if (match := as_many_parameters(lstm, partners)) is not None:
             found.append(Pairing("parameters", lstm.id, match.id, lstm.scheme, lstm.target, ()))
     by_id = {row.id: row for row in rows}
     full = [
@@ -63,15 +63,18 @@ def pairings(
     return tuple(sorted(full, key=lambda pair: pair.equal, reverse=True))  # "units" before "parameters"; stable
 
 
-def _as_many_parameters(lstm: Row, grus: Sequence[Row]) -> Row | None:
+Network = TypeVar("Network", Row, Model)
+
+
+def as_many_parameters(lstm: Network, grus: Sequence[Network]) -> Network | None:
     """The GRU that was trained to match, else the one whose number of parameters is closest, within 3 %."""
-    matched = [row for row in grus if row.matched == f"lstm-{lstm.units}"]
+    matched = [gru for gru in grus if gru.matched == f"lstm-{lstm.units}"]
     if matched:
         return matched[0]
     wanted = lstm.parameters
     if not wanted:
         return None
-    counted = [(abs(row.parameters - wanted), row) for row in grus if row.parameters is not None]
+    counted = [(abs(gru.parameters - wanted), gru) for gru in grus if gru.parameters is not None]
     distance, closest = min(counted, key=lambda pair: pair[0], default=(math.inf, None))
     return closest if distance <= CLOSE * wanted else None
 
@@ -148,12 +151,6 @@ def _range(left: Mapping[int, float], right: Mapping[int, float]) -> tuple[float
     if len(ratios) < 2 or min(ratios) == max(ratios):
         return None, None
     return min(ratios), max(ratios)
-
-
-def mean_ratio(pairs: Sequence[Pairing], figure: str) -> float | None:
-    """The geometric mean of a figure's ratio over pairs; None if no pair has it."""
-    ratios = ratios_of(pairs, figure)
-    return math.exp(fmean(map(math.log, ratios))) if ratios else None
 
 
 def ratios_of(pairs: Sequence[Pairing], figure: str) -> list[float]:

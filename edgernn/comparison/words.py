@@ -102,7 +102,7 @@ def counted(number: int, one: str, many: str = "") -> str:
 
 def row_words(row: Row) -> str:
     """A row's name, and what kind of file it is: ``GRU 32 in int8 for micro``."""
-    words = row.name
+    words = f"'{row.name}'" if row.kind == "file" else row.name
     if row.scheme:
         words += f" in {row.scheme}"
     return f"{words} for {row.target}" if row.target not in ("", "any") else words

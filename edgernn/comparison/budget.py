@@ -91,7 +91,8 @@ def _latency(value: str, budget: Budget) -> Budget | None:
 
 def _accuracy(value: str, budget: Budget) -> Budget | None:
     share = _number(value, {"": 1.0, "%": 0.01})
-    return None if share is None or share > 1 else replace(budget, score=share, metric="accuracy")
+    # Rounded, since 70 x 0.01 is more than 0.7, which a score of 0.7 would miss.
+    return None if share is None or share > 1 else replace(budget, score=round(share, 12), metric="accuracy")
 
 
 def _rmse(value: str, budget: Budget) -> Budget | None:

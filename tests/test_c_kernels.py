@@ -12,7 +12,7 @@ import pytest
 from edgernn.converters.c.arithmetic import interpolate, round_high, round_shift
 from edgernn.converters.c.packing import accumulator_bound, pack_f32, pack_s8, pad_rows, unpack_f32, unpack_s8
 from edgernn.converters.c.scaling import divide_rounded
-from edgernn.devices.emulators.building import build
+from edgernn.devices.emulators.building import Firmware, build
 from edgernn.devices.emulators.machines import MACHINES
 from edgernn.devices.emulators.running import run
 from tests.conftest import require_system
@@ -192,22 +192,71 @@ def test_the_headers_are_c_plus_plus_too(compiler: str, tmp_path: Path) -> None:
     check_products(compiled(tmp_path, compiler, ["-x", "c++", *flags]), SMALL[:40])
 
 
-@pytest.mark.parametrize("machine", [*CORTEX_M, "cortex-a72", "cortex-a76", "riscv32"])
-def test_other_processors_compute_the_same_bits(machine: str, tmp_path: Path) -> None:
+def firmware_of(machine: str, folder: Path, *flags: str) -> Firmware:
+    """The program for an emulated machine."""
     chosen = MACHINES[machine]
     for program in (chosen.compiler, chosen.emulator[0]):
         require_system(program)
-    small = machine == "cortex-m0"
-    flags = [*WARNINGS, "-O3", *(["-DMOST_WEIGHTS=1024", "-DMOST_NUMBERS=300"] if small else [])]
-    firmware = build(chosen, [PROGRAM], tmp_path, include=[RUNTIME], flags=flags)
+    small = ["-DMOST_WEIGHTS=3072", "-DMOST_NUMBERS=300"] if machine == "cortex-m0" else []
+    return build(chosen, [PROGRAM], folder, include=[RUNTIME], flags=[*WARNINGS, "-O3", *flags, *small])
+
+
+@pytest.mark.parametrize("machine", [*CORTEX_M, "cortex-a72", "cortex-a76", "riscv32"])
+def test_other_processors_compute_the_same_bits(machine: str, tmp_path: Path) -> None:
+    firmware = firmware_of(machine, tmp_path)
 
     def kernels(content: bytes) -> bytes:
         return run(firmware, content).output
 
     check_products(kernels, [(rows, columns) for rows, columns in SMALL if (rows + columns) % 5 == 0])
-    if not small:
+    if machine != "cortex-m0":  # which has 16 KB
         check_products(kernels, [(96, 20), (100, 300)])
         check_numbers(kernels, 200)
+
+
+# Instructions of a product of 96 rows and 32 columns, as it is called from a model, for GCC 12 -O3.
+PRODUCT_INSTRUCTIONS = {
+    "cortex-m0": 14532,
+    "cortex-m3": 8843,
+    "cortex-m4": 4187,
+    "cortex-m7": 4187,
+    "cortex-m33": 4188,
+    "cortex-m55": 4188,
+}
+
+
+@pytest.mark.parametrize("machine", CORTEX_M)
+def test_a_product_takes_no_more_instructions_than_when_it_was_measured(machine: str, tmp_path: Path) -> None:
+    firmware = firmware_of(machine, tmp_path)
+    content = record("matvec", 24, 8, np.zeros(96 * 32, "i1"), np.zeros(96, "i4"), np.zeros(32, "i2"))
+    (count,) = run(firmware, content).instructions["matvec"]
+    assert count <= 1.03 * PRODUCT_INSTRUCTIONS[machine]
+
+
+@pytest.mark.parametrize("optimization", ["-O0", "-O1", "-Os"])
+@pytest.mark.parametrize("machine", ["cortex-m0", "cortex-m4"])
+def test_every_optimization_level_compiles_and_computes_the_same(
+    machine: str, optimization: str, tmp_path: Path
+) -> None:
+    firmware = firmware_of(machine, tmp_path, optimization)
+    check_products(lambda content: run(firmware, content).output, [(5, 9), (12, 20)])
+
+
+@pytest.mark.parametrize("processor", ["cortex-m0", "cortex-m3", "cortex-m4", "cortex-m55"])
+@pytest.mark.parametrize("optimization", ["-O0", "-O2", "-Os"])
+def test_clang_compiles_the_headers_for_microcontrollers(processor: str, optimization: str, tmp_path: Path) -> None:
+    source = tmp_path / "kernels.c"
+    source.write_text(
+        '#include "edgernn_integer.h"\n'
+        "void product(int32_t *acc, const int8_t *w, const int32_t *bias, const int16_t *x);\n"
+        "void product(int32_t *acc, const int8_t *w, const int32_t *bias, const int16_t *x) "
+        "{ edgernn_matvec_s8s16(acc, w, bias, x, 3, 5); }\n",
+        encoding="utf-8",
+    )
+    target = ["--target=arm-none-eabi", f"-mcpu={processor}", "-mthumb", "-ffreestanding"]
+    command = [require_system("clang"), *target, *WARNINGS, optimization, f"-I{RUNTIME}", "-c", str(source)]
+    done = subprocess.run([*command, "-o", str(tmp_path / "o")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_packing_and_unpacking_are_inverse() -> None:

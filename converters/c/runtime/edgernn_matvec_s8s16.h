@@ -9,65 +9,27 @@
  *
  * acc and bias have 4 * row_blocks entries, x has 4 * column_groups, of which those past the last column meet weights
  * of zero. w and x begin at a multiple of 4 bytes. Both counts are at least 1.
+ *
+ * The compiler's own macros choose the form; EDGERNN_PORTABLE chooses plain C.
  */
 #ifndef EDGERNN_MATVEC_S8S16_H
 #define EDGERNN_MATVEC_S8S16_H
 
 #include "edgernn_fixed.h"
 
-#if defined(__AVX2__)
+#if defined(EDGERNN_PORTABLE)
+#define EDGERNN_MATVEC_PLAIN
+#elif defined(__AVX2__)
 #include "edgernn_matvec_s8s16_x86.h"
 #elif defined(__aarch64__) && defined(__ARM_NEON) && !defined(__AARCH64EB__)
 #include "edgernn_matvec_s8s16_neon.h"
-#elif EDGERNN_ARM_DSP && defined(__thumb2__) && !defined(__ARM_BIG_ENDIAN)
-
-/* Four rows times four columns, 18 instructions. Compilers given the intrinsics load word by word and need 22 or more;
- * LDM takes ascending registers, which only assembly can ask for. r7 and r9 are left to those who reserve them. */
-#define EDGERNN_GROUP()                                                                      \
-  __asm__ volatile(                                                                          \
-      "ldmia %[w]!, {r2, r3, r4, r5}\n\t"                                                    \
-      "ldrd r6, r8, [%[x]], #8\n\t"                                                          \
-      "sxtb16 r12, r2\n\t"                                                                   \
-      "sxtb16 r2, r2, ror #8\n\t"                                                            \
-      "smlad %[a0], r12, r6, %[a0]\n\t"                                                      \
-      "sxtb16 r12, r3\n\t"                                                                   \
-      "smlad %[a0], r2, r8, %[a0]\n\t"                                                       \
-      "sxtb16 r3, r3, ror #8\n\t"                                                            \
-      "smlad %[a1], r12, r6, %[a1]\n\t"                                                      \
-      "sxtb16 r12, r4\n\t"                                                                   \
-      "smlad %[a1], r3, r8, %[a1]\n\t"                                                       \
-      "sxtb16 r4, r4, ror #8\n\t"                                                            \
-      "smlad %[a2], r12, r6, %[a2]\n\t"                                                      \
-      "sxtb16 r12, r5\n\t"                                                                   \
-      "smlad %[a2], r4, r8, %[a2]\n\t"                                                       \
-      "sxtb16 r5, r5, ror #8\n\t"                                                            \
-      "smlad %[a3], r12, r6, %[a3]\n\t"                                                      \
-      "smlad %[a3], r5, r8, %[a3]"                                                           \
-      : [w] "+r"(w), [x] "+r"(column), [a0] "+r"(a0), [a1] "+r"(a1), [a2] "+r"(a2), [a3] "+r"(a3) \
-      :                                                                                      \
-      : "r2", "r3", "r4", "r5", "r6", "r8", "r12", "memory")
-
-static inline void edgernn_matvec_s8s16(int32_t *acc, const int8_t *w, const int32_t *bias, const int16_t *x,
-                                        int row_blocks, int column_groups) {
-  const int16_t *const pairs = x + (column_groups & ~1) * 4;
-  do {
-    int32_t a0 = bias[0], a1 = bias[1], a2 = bias[2], a3 = bias[3];
-    const int16_t *column = x;
-    while (column != pairs) {
-      EDGERNN_GROUP();
-      EDGERNN_GROUP();
-    }
-    if (column_groups & 1) EDGERNN_GROUP();
-    acc[0] = a0;
-    acc[1] = a1;
-    acc[2] = a2;
-    acc[3] = a3;
-    acc += 4;
-    bias += 4;
-  } while (--row_blocks);
-}
-
+#elif defined(__thumb__) && defined(__GNUC__) && !defined(__ARM_BIG_ENDIAN)
+#include "edgernn_matvec_s8s16_thumb.h"
 #else
+#define EDGERNN_MATVEC_PLAIN
+#endif
+
+#ifdef EDGERNN_MATVEC_PLAIN
 
 static inline void edgernn_matvec_s8s16(int32_t *acc, const int8_t *w, const int32_t *bias, const int16_t *x,
                                         int row_blocks, int column_groups) {

@@ -64,7 +64,7 @@ static void numbers(int kind, int count, int argument) {
       case SATURATE: words[k] = edgernn_sat16(v) * 256 + edgernn_sat8(v); break;
       case TABLE: words[k] = edgernn_table(table, v); break;
       case DIVIDE: words[k] = edgernn_divide(v, more_words[k]); break;
-      default: words[k] = argument < 0 ? edgernn_root(table, v, -argument) : edgernn_reciprocal(table, v, argument);
+      default: words[k] = argument < 0 ? edgernn_root(table, v, -1 - argument) : edgernn_reciprocal(table, v, argument);
     }
   }
   edgernn_emulator_stop("numbers");

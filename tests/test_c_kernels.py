@@ -9,12 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgernn.converters.c import reference
 from edgernn.converters.c.arithmetic import interpolate, round_high, round_shift
 from edgernn.converters.c.packing import accumulator_bound, pack_f32, pack_s8, pad_rows, unpack_f32, unpack_s8
 from edgernn.converters.c.scaling import divide_rounded
+from edgernn.converters.c.tables import FunctionTable, exponential_table
 from edgernn.devices.emulators.building import Firmware, build
 from edgernn.devices.emulators.machines import MACHINES
 from edgernn.devices.emulators.running import run
+from edgernn.graph import Quantization, Value
 from tests.conftest import require_system
 
 Array = np.ndarray
@@ -123,6 +126,39 @@ def check_numbers(kernels: Kernels, count: int = 1000) -> None:
     np.testing.assert_array_equal(results, np.concatenate(list(expected.values())))
 
 
+def check_powers(kernels: Kernels) -> None:
+    x = np.concatenate([np.arange(-2, 300), np.geomspace(300, 32767, 300).astype("i8"), [16383, 16384, 32767]])
+    random = np.random.default_rng(9)
+    expected = {}
+    for power, entries_count, bits in ((-1.0, 257, 6), (-0.5, 193, 7)):
+        entries = np.sort(random.integers(1000, 32767, 257)).astype("i2")[::-1].copy()
+        for shift in (0, 3, 12, 29):
+            table = FunctionTable(entries[:entries_count], power, bits, shift)
+            argument = shift if power == -1.0 else -1 - shift
+            content = record("powers", len(x), argument, x.astype("i4"), entries)
+            expected[content] = reference._power(table, x).astype("i4")
+    np.testing.assert_array_equal(
+        np.frombuffer(kernels(b"".join(expected)), "<i4"), np.concatenate(list(expected.values()))
+    )
+
+
+def check_softmax(kernels: Kernels) -> None:
+    random = np.random.default_rng(10)
+    for scale in (2.0**-12, 2.0**-7):
+        for x in (random.integers(-32768, 32768, 10), random.integers(-3000, 3000, 300), np.array([-32768, 32767])):
+            value = Value("x", (len(x),), "int16", quantization=Quantization((scale,)))
+            entries = exponential_table(scale).entries
+            result = kernels(record("softmax", len(x), 0, x.astype("i2"), entries))
+            np.testing.assert_array_equal(np.frombuffer(result, "<i2"), reference._softmax(value, x))
+
+
+def check_conversions_from_float(kernels: Kernels) -> None:
+    x = np.concatenate([np.linspace(-1.5, 1.5, 1501), [0.005, -0.005, 0.015, np.inf, -np.inf, 1e30]]).astype("f4")
+    scaled = np.clip(x * np.float32(100), -1000, 1000)
+    expected = np.clip(np.trunc(scaled + np.copysign(np.float32(0.5), scaled)), -128, 127)
+    np.testing.assert_array_equal(np.frombuffer(kernels(record("from_float", len(x), 0, x)), "<i4"), expected)
+
+
 @pytest.fixture(scope="module", params=[(c, f) for c in ("gcc", "clang") for f in FORMS], ids="-".join)
 def kernels(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kernels:
     compiler, form = request.param
@@ -141,6 +177,9 @@ def test_the_product_is_exact_at_every_size_and_at_the_extremes(kernels: Kernels
 
 def test_the_small_functions_are_their_definitions_in_numpy(kernels: Kernels) -> None:
     check_numbers(kernels)
+    check_powers(kernels)
+    check_softmax(kernels)
+    check_conversions_from_float(kernels)
 
 
 def test_the_float_product_is_near_the_real_one(kernels: Kernels) -> None:
@@ -184,6 +223,8 @@ def test_no_sanitizer_objects_and_no_form_reads_beyond_its_arrays(tmp_path: Path
         kernels = compiled(tmp_path / name, "gcc", [*WARNINGS, *flags, *extra])
         check_products(kernels, [*SMALL, (96, 17)])
         check_numbers(kernels)
+        check_powers(kernels)
+        check_softmax(kernels)
 
 
 @pytest.mark.parametrize("compiler", ["g++", "clang++"])
@@ -212,6 +253,9 @@ def test_other_processors_compute_the_same_bits(machine: str, tmp_path: Path) ->
     if machine != "cortex-m0":  # which has 16 KB
         check_products(kernels, [(96, 20), (100, 300)])
         check_numbers(kernels, 200)
+        check_powers(kernels)
+        check_softmax(kernels)
+        check_conversions_from_float(kernels)
 
 
 # Instructions of a product of 96 rows and 32 columns, as it is called from a model, for GCC 12 -O3.

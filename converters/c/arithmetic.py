@@ -1,4 +1,4 @@
-"""The integer arithmetic of generated C in NumPy, bit for bit."""
+"""The integer arithmetic of generated C in NumPy, bit for bit what runtime/edgernn_fixed.h computes."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def round_shift(v: Array, s: int) -> Array:
 
 def sat16(v: Array) -> Array:
     """The nearest int16."""
-    return np.clip(v, -32768, 32767).astype("i2")
+    return np.asarray(np.clip(v, -32768, 32767), "i2")
 
 
 def interpolate(table: Array, x: Array) -> Array:
-    """The table's value at the int16 x: 257 entries, 256 integers apart, linear between them."""
+    """The table's value at the int16 x, edgernn_table in C: 257 entries, 256 integers apart, linear between them."""
     at = np.asarray(x, "i8") + 32768
     piece, rest = at >> 8, at & 255
     entries = table.astype("i8")

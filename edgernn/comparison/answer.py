@@ -182,8 +182,8 @@ def _unknown(results: Results, evidence: Evidence) -> list[str]:
         tests = sum(claim.p is not None for claim in results.claims) - len(hopeless)
         if tests:
             sentences.append(
-                f"{counted(tests, 'claim is', 'claims are')} tested over seeds, each at 5 %: where there is no "
-                "difference, one test in twenty finds one nevertheless."
+                f"The seeds test {counted(tests, 'claim')}, each at 5 %: where there is no difference, one test in "
+                "twenty finds one nevertheless."
             )
     top = best_network(evidence, sorted({model.cell for model in results.models}))
     if evidence.test_samples and top is not None:
@@ -195,7 +195,8 @@ def _unknown(results: Results, evidence: Evidence) -> list[str]:
     failed = [row for row in results.rows if row.failures]
     if failed:
         runs = counted(sum(row.failures for row in failed), "run")
-        sentences.append(f"{runs} in {counted(len(failed), 'row')} failed, the first because: {failed[0].reason}")
+        rows_of = counted(len(failed), "row")
+        sentences.append(f"Failed: {runs} in {rows_of}, the first because: {failed[0].reason}")
     return sentences
 
 

@@ -148,11 +148,12 @@ class Row:
     """A combination over its seeds: what the table, the CSV file and the plots show.
 
     Attributes:
-        id: ``CELL-UNITS-SCHEME-TARGET``; of a baseline, its name.
+        id: ``CELL-UNITS-SCHEME-TARGET``; of a baseline, its name; of a file that somebody else made, the artifact's.
         name: for people: ``GRU 32``.
         kind: recurrent, cnn, baseline, or file.
         seeds: how many of its runs went well.
-        failed: how many did not, and why the first of them did not.
+        failures: how many did not.
+        reason: why the first of these did not.
         bytes, arena_bytes, ...: medians over seeds. `score`: mean.
         score_spread: sample standard deviation over seeds; None for fewer than two.
         score_lost: mean over seeds of what the artifact's score is worse than the float model's, whatever the metric's

@@ -215,6 +215,25 @@ def test_float_functions_end_where_floats_do(kernels: Kernels) -> None:
     assert np.isnan([exp[6], sigmoid[6], tanh[6]]).all()
 
 
+@pytest.mark.parametrize("function", ["exp", "sigmoid", "tanh"])
+@pytest.mark.parametrize(
+    ("compiler", "report"),
+    [("gcc", "-fopt-info-vec"), ("clang", "-Rpass=loop-vectorize"), ("aarch64-linux-gnu-gcc", "-fopt-info-vec")],
+)
+def test_compilers_put_float_functions_into_vectors(compiler: str, report: str, function: str, tmp_path: Path) -> None:
+    source = tmp_path / "loop.c"
+    source.write_text(
+        '#include "edgernn_float.h"\n'
+        "void loop(float *restrict y, const float *restrict x) "
+        f"{{ for (int k = 0; k < 64; ++k) y[k] = edgernn_{function}_f32(x[k]); }}\n",
+        encoding="utf-8",
+    )
+    command = [require_system(compiler), "-std=c99", "-O3", report, f"-I{RUNTIME}", "-c", str(source)]
+    done = subprocess.run([*command, "-o", str(tmp_path / "o")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "vectorized" in done.stderr
+
+
 def test_no_sanitizer_objects_and_no_form_reads_beyond_its_arrays(tmp_path: Path) -> None:
     flags = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     native = ["-march=native"] if processor_has(["avx2"]) else []

@@ -5,13 +5,24 @@
 #include <stdint.h>
 #include <string.h>
 
+/* x between -limit and limit; NaN stays NaN. In integers, since compilers turn two comparisons of floats in a row into
+ * branches, and a loop with branches is not put into vectors. */
+static inline float edgernn_clamp_f32(float x, float limit) {
+  int32_t bits, most;
+  memcpy(&bits, &x, sizeof bits);
+  memcpy(&most, &limit, sizeof most);
+  const int32_t size = bits & INT32_C(0x7fffffff);
+  const int32_t nan = (INT32_C(0x7f800000) - size) >> 31 & INT32_C(0x7fc00000);
+  bits = (size < most ? size : most) | (bits ^ size) | nan;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
 /* exp(x), relative error below 3e-7. Beyond +-87 it stays at what it is there: 1.6e-38 and 6.1e37. */
 static inline float edgernn_exp_f32(float x) {
-  const float below = x > 87.0f ? 87.0f : x;
-  const float bounded = below < -87.0f ? -87.0f : below;
+  const float bounded = edgernn_clamp_f32(x, 87.0f);
   /* x = n ln 2 + r, |r| <= ln 2 / 2, with ln 2 in two parts of which the first is short: n times it is exact. */
-  const float halves = bounded * 1.44269504f;
-  const int32_t n = (int32_t)(halves + (halves < 0.0f ? -0.5f : 0.5f));
+  const int32_t n = (int32_t)(bounded * 1.44269504f + 127.5f) - 127;
   const float r = bounded - (float)n * 0.693359375f + (float)n * 2.12194440e-4f;
   /* (exp(r) - 1 - r) / r^2, fitted for the least relative error of exp(r): 3.2e-9 before rounding. */
   const float p = 0.5f + r * (0.166665182f + r * (0.041666206f + r * (0.00836895406f + r * 0.00139506022f)));
@@ -26,8 +37,7 @@ static inline float edgernn_sigmoid_f32(float x) { return 1.0f / (1.0f + edgernn
 
 /* tanh(x), relative error below 4e-7. */
 static inline float edgernn_tanh_f32(float x) {
-  const float below = x > 9.01f ? 9.01f : x;
-  const float bounded = below < -9.01f ? -9.01f : below;
+  const float bounded = edgernn_clamp_f32(x, 9.01f);
   /* x P(x^2) / Q(x^2), fitted for the least relative error: 2.1e-8 before rounding. */
   const float t = bounded * bounded;
   const float p = 1.0f + t * (0.133797154f + t * (0.00349403196f + t * (2.05834422e-05f + t * 1.33190223e-08f)));

@@ -40,6 +40,7 @@ COMMANDS = {
     "verify": Entry("edgernn.cli.verify:command", "Run an artifact and compare its outputs with Keras."),
     "profile": Entry("edgernn.cli.profile:command", "Measure bytes, memory and latency, and whether it fits a board."),
     "compare": Entry("edgernn.cli.compare:command", "Say whether LSTM or GRU, on your data and within your budget."),
+    "devices": Entry("edgernn.cli.devices:command", "List the boards that are known."),
     "doctor": Entry("edgernn.cli.doctor:command", "Say what is installed, and what is missing for what."),
 }
 

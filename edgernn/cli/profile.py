@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,9 @@ from edgernn.errors import CheckFailed, InputError
 if TYPE_CHECKING:
     from edgernn.profiling.history import Comparison
     from edgernn.profiling.profiler import Profile
+
+
+_SUMMED = ("microseconds", "share", "calls")
 
 
 class Share(click.ParamType):
@@ -200,7 +204,7 @@ def print_profile(found: Profile) -> None:
 
 def _print_times(found: Profile) -> None:
     """Where the time goes, or why nobody knows."""
-    from edgernn.devices.host.operator_times import OperatorTimes
+    from edgernn.devices.host.operator_times import OperatorTime, OperatorTimes
 
     if not isinstance(found.operator_times, OperatorTimes):
         if found.operator_times is not None:
@@ -209,10 +213,17 @@ def _print_times(found: Profile) -> None:
     columns = ("Operator", "Time", "Share", "Calls")
     for title, rows in (
         ("where the time goes", found.operator_times.rows),
-        ("the same without XNNPACK, which hides what it has taken over", found.operator_times.builtin_rows),
+        ("where it would go on LiteRT's own kernels", found.operator_times.builtin_rows),
     ):
-        if rows:
-            cells = [(row.name, _us(row.microseconds), f"{100 * row.share:.1f} %", f"{row.calls:g}") for row in rows]
+        kinds: dict[str, list[OperatorTime]] = {}
+        for row in rows:
+            kinds.setdefault(row.name, []).append(row)
+        sums = {name: [sum(getattr(row, of) for row in same) for of in _SUMMED] for name, same in kinds.items()}
+        cells = [
+            (name, _us(time), f"{100 * share:.1f} %", f"{calls:g}")
+            for name, (time, share, calls) in sorted(sums.items(), key=lambda item: -item[1][0])
+        ]
+        if cells:
             _table(title, columns, cells)
 
 
@@ -264,7 +275,7 @@ def _print_comparison(comparison: Comparison, limit: float) -> None:
     )
 
 
-def _table(title: str, columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
+def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     click.echo()
     print_table(title, columns, rows)
 

@@ -13,6 +13,7 @@ from edgernn.comparison.rows import gain
 from edgernn.comparison.statistics import Scores, standard_error
 from edgernn.comparison.words import amount, counted, metric_name, points, row_words, score_text
 from edgernn.errors import UnsupportedError
+from edgernn.profiling.fit import MICRO_CODE_BYTES, MICRO_STACK_BYTES
 
 if TYPE_CHECKING:
     from edgernn.devices.boards import Board
@@ -24,8 +25,11 @@ _VALUE = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*([a-zµμ%]*)",
 
 
 def board_budget(board: Board) -> Budget:
-    """The flash and the memory of a board as limits."""
-    return Budget(flash=board.flash, ram=board.ram, board=board.name)
+    """What a board leaves for a model's file and for its arena, as limits."""
+    if board.runtime != "micro":
+        return Budget(ram=board.ram_bytes, board=board.name)
+    flash = None if board.flash_bytes is None else max(0, board.flash_bytes - MICRO_CODE_BYTES)
+    return Budget(flash=flash, ram=max(0, board.ram_bytes - MICRO_STACK_BYTES), board=board.name)
 
 
 def parse_budget(text: str, base: Budget | None = None) -> Budget:

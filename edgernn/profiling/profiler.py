@@ -214,7 +214,7 @@ def stages(artifact: Any, wanted: Wanted, on_progress: OnProgress | None = None)
             found = further
             yield found
     if wanted.board is not None:
-        found = replace(found, fit=check_fit(wanted.board, _needs(found)))
+        found = replace(found, fit=check_fit(wanted.board, _needs(found, file)))
     yield replace(found, complete=True)
 
 
@@ -273,12 +273,13 @@ def _median_start(starts: list[FreshRun]) -> FreshRun:
     )
 
 
-def _needs(found: Profile) -> Needs:
+def _needs(found: Profile, file: TfliteFile) -> Needs:
     return Needs(
         model_bytes=found.contents.size or 0,
         arena_bytes=found.micro.smallest if found.micro else None,
         rss_bytes=found.cold.rss_bytes if found.cold and found.runtime == "litert" else None,
         operators=tuple(found.contents.operators),
+        custom=custom_operators(file),
         micro_runs=found.micro.runs if found.micro else None,
         micro_reason=found.micro.reason if found.micro else "",
     )

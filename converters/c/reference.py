@@ -106,11 +106,11 @@ def requantize(source: Value, result: Value, x: Array) -> Array:
     if source.quantization is None:
         scaled = x.astype("f4") * np.float32(1 / result.quantization.scale)
         rounded = np.trunc(np.clip(scaled, -40000, 40000) + np.copysign(np.float32(0.5), scaled))
-        return np.clip(rounded, limits.min, limits.max).astype(result.dtype)
+        return np.asarray(np.clip(rounded, limits.min, limits.max), result.dtype)
     ratio = source.quantization.scale / result.quantization.scale
     largest = 255 if source.dtype == "int8" else 65535
     rescaled = rescale(x.astype("i8") - source.quantization.zero_point, multiplier(ratio, largest))
-    return np.clip(rescaled + result.quantization.zero_point, limits.min, limits.max).astype(result.dtype)
+    return np.asarray(np.clip(rescaled + result.quantization.zero_point, limits.min, limits.max), result.dtype)
 
 
 def _aligned(source: Value, x: Array, result: Value) -> Array:

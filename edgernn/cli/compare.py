@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from edgernn.comparison.results import Results
 
 
-class Listed(click.ParamType):
+class Listed(click.ParamType[Any]):
     """Values with commas between them."""
 
     name = "list"

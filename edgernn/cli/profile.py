@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SUMMED = ("microseconds", "share", "calls")
 
 
-class Share(click.ParamType):
+class Share(click.ParamType[Any]):
     """A share as ``10%`` or ``0.1``."""
 
     name = "share"

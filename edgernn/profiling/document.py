@@ -72,7 +72,7 @@ def profile_document(found: Profile) -> dict[str, Any]:
 def _version() -> str:
     from edgernn import __version__
 
-    return __version__
+    return str(__version__)
 
 
 def _layer(layer: Layer) -> dict[str, Any]:

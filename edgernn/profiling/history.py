@@ -19,6 +19,7 @@ _HINT = "give what 'edgernn profile --json' printed, or a file that --history wr
 _JUDGED = ("model_bytes", "activation_bytes", "arena_bytes", "latency_us.p50")
 _SHOWN = ("latency_us.p99", "cold_start_us", "rss_bytes")
 _OF_THE_MACHINE = ("latency_us.p50", "latency_us.p99", "cold_start_us", "rss_bytes")
+_ROUNDING = 1e-9  # 1100 / 1000 - 1 is a little more than 0.1
 _SAME = ("runtime", "threads", "runtime_package", "device.processor", "device.cores")
 
 
@@ -60,7 +61,7 @@ class Comparison:
 
     def regressions(self, limit: float) -> tuple[Change, ...]:
         """What grew by more than `limit`, a share of the earlier figure."""
-        return tuple(change for change in self.changes if change.judged and change.growth > limit)
+        return tuple(change for change in self.changes if change.judged and change.growth > limit + _ROUNDING)
 
 
 def append(path: Path, document: Mapping[str, Any]) -> None:

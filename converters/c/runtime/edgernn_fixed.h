@@ -22,6 +22,14 @@
 #define EDGERNN_ARM_SAT 0
 #endif
 
+/* Processors that read a word from any address, lower bytes first. */
+#if defined(__GNUC__) && (defined(__x86_64__) || defined(__AARCH64EL__) || \
+                          (defined(__ARM_FEATURE_UNALIGNED) && !defined(__ARM_BIG_ENDIAN)))
+#define EDGERNN_PAIRS 1
+#else
+#define EDGERNN_PAIRS 0
+#endif
+
 /* Where the kernels read whole words, arrays of smaller types must begin at one. */
 #if defined(__GNUC__)
 #define EDGERNN_WORD_ALIGNED __attribute__((aligned(4)))
@@ -70,8 +78,15 @@ static inline int32_t edgernn_sat8(int32_t v) { return v < -128 ? -128 : v > 127
 /* A function at the int16 x: 257 entries at -32768, -32512, ..., 32768, linear between them. */
 static inline int32_t edgernn_table(const int16_t *table, int32_t x) {
   const int16_t *entry = table + 128 + (x >> 8);
-  const int32_t first = entry[0];
-  return first + edgernn_round_shift((entry[1] - first) * (x & 255), 8);
+#if EDGERNN_PAIRS
+  /* Both entries at once, from any address: a gather, where whole loops become vectors. */
+  int32_t pair;
+  __builtin_memcpy(&pair, entry, sizeof pair);
+  const int32_t first = (int16_t)(pair & 0xffff), second = pair >> 16;
+#else
+  const int32_t first = entry[0], second = entry[1];
+#endif
+  return first + edgernn_round_shift((second - first) * (x & 255), 8);
 }
 
 /* floor(v / n + 1/2) for n > 0; 2 |v| + n must fit 32 bits. */

@@ -157,7 +157,7 @@ class Body:
             width = math.prod(value.shape)
             if sequence in outside.slots and (not words or (outside.slots[sequence].owned and width % 2 == 0)):
                 at = flat((step, *("0",) * len(value.shape)), sequence.shape)
-                return Slot(f"{outside.slots[sequence].pointer} + {at}", C_TYPES[value.dtype])
+                return outside.slots[sequence].part(at)
         if value in self.slots and (self.slots[value].owned or not words):
             return self.slots[value]
         slot = self.take(value)
@@ -204,14 +204,23 @@ class Body:
 
     # --- nodes ----------------------------------------------------------------------------------------------------
 
-    def graph(self, nodes: Sequence[Node]) -> None:
+    def graph(self, nodes: Sequence[Node], outputs: Sequence[Value]) -> None:
         """Write every node whose result must lie in memory; the others wait until somebody asks for them."""
         from edgernn.converters.c.cuts import write_cut
 
-        for node in nodes:
+        last = _last_uses(nodes, outputs)
+        for position, node in enumerate(nodes):
             self.declare(node)
             if not isinstance(node.operator, _LAZY):
                 write_cut(self, node)
+                self._free({value for value, end in last.items() if end > position})
+
+    def _free(self, needed: set[Value]) -> None:
+        """Give back the memory that no value needed later lies in."""
+        kept = {slot.root for table in (self.slots, self.totals) for value, slot in table.items() if value in needed}
+        for slot, size in [entry for entry in self.taken if entry[0].root not in kept]:
+            self.pool.give_back(slot, size)
+            self.taken.remove((slot, size))
 
     def results(self, targets: Mapping[Value, Sequence[Slot]]) -> None:
         """Store a graph's outputs; a slot may hold a state that they are computed from.
@@ -268,6 +277,18 @@ class _Let:
         name = self.body.lines.fresh()
         self.body.lines.add(f"const {self.ctype} {name} = {expression};")
         return name
+
+
+def _last_uses(nodes: Sequence[Node], outputs: Sequence[Value]) -> dict[Value, int]:
+    """Where each value is read for the last time; what is computed on demand reads when its own readers do."""
+    last = dict.fromkeys(outputs, len(nodes))
+    for position, node in reversed(list(enumerate(nodes))):
+        end = position
+        if isinstance(node.operator, _LAZY):
+            end = max((last.get(value, -1) for value in node.outputs), default=-1)
+        for value in node.inputs:
+            last[value] = max(last.get(value, -1), end)
+    return last
 
 
 def _register(value: Value) -> str:

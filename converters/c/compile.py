@@ -148,7 +148,7 @@ def write_functions(graph: Graph, prefix: str, masks: tuple[MaskInput, ...] = ()
 def _run(graph: Graph, constants: Constants, arithmetic: Arithmetic) -> Function:
     body = Body(Lines(), constants, arithmetic, Pool("scratch"))
     _bind_inputs(body, graph.inputs)
-    body.graph(graph.nodes)
+    body.graph(graph.nodes, graph.outputs)
     body.results(_outputs(graph.outputs))
     return Function(tuple(body.lines.text), body.pool)
 
@@ -157,7 +157,7 @@ def _step(step: Step, slots: Sequence[Slot], constants: Constants, arithmetic: A
     body = Body(Lines(), constants, arithmetic, Pool("scratch"))
     _bind_inputs(body, step.frames)
     body.slots.update(zip(step.states, slots, strict=True))
-    body.graph(step.graph.nodes)
+    body.graph(step.graph.nodes, step.graph.outputs)
     count = len(step.graph.outputs) - len(slots)
     targets = _outputs(step.graph.outputs[:count])
     for value, slot in zip(step.graph.outputs[count:], slots, strict=True):

@@ -31,13 +31,13 @@ def write_scan(outer: Body, node: Node, scan: Scan) -> None:
             inner.slots[inside] = slot
         for inside, value in zip(scan.body.inputs[scan.carries :], node.inputs[scan.carries :], strict=True):
             inner.steps[inside] = (outer, value, step)
-        inner.graph(scan.body.nodes)
+        inner.graph(scan.body.nodes, scan.body.outputs)
         targets: dict[Value, list[Slot]] = {}
         for value, slot in zip(scan.body.outputs[: scan.carries], states, strict=True):
             targets.setdefault(value, []).append(slot)
         for value, slot in zip(scan.body.outputs[scan.carries :], sequences, strict=True):
             width = math.prod(value.shape)
-            targets.setdefault(value, []).append(Slot(f"{slot.pointer} + {step} * {width}", slot.ctype, owned=False))
+            targets.setdefault(value, []).append(slot.part(f"{step} * {width}"))
         inner.results(targets)
         inner.release()
     for value, slot in zip(node.outputs, [*states, *sequences], strict=True):

@@ -28,11 +28,13 @@ class Slot:
         pointer: C expression of the address of its first element.
         ctype: of its elements.
         owned: whether it lies in memory of ours, aligned and padded to whole granules.
+        root: the pointer of the memory that it is a part of.
     """
 
     pointer: str
     ctype: str
     owned: bool = True
+    root: str = ""
 
     def at(self, index: str) -> str:
         """An element."""
@@ -43,7 +45,7 @@ class Slot:
         if offset in (0, "0"):
             return self
         owned = self.owned and isinstance(offset, int) and offset % 2 == 0
-        return Slot(f"{self.pointer} + {offset}", self.ctype, owned)
+        return Slot(f"{self.pointer} + {offset}", self.ctype, owned, self.root)
 
 
 @dataclass
@@ -72,7 +74,8 @@ class Pool:
         else:
             start = self.sizes.get(ctype, 0)
             self.sizes[ctype] = start + length
-        return Slot(f"{self.pointer}->{member(ctype)}", ctype).part(start)
+        pointer = f"{self.pointer}->{member(ctype)}" + (f" + {start}" if start else "")
+        return Slot(pointer, ctype, root=pointer)
 
     def give_back(self, slot: Slot, size: int) -> None:
         """Let later slots have this one's memory."""

@@ -242,7 +242,8 @@ def _context(
     used = [f"{each.ctype} {each.role}[{frames[each.role] or each.size}]" for each in (*inputs, *outputs)]
     arguments = ", ".join(each.role for each in (*inputs, *outputs))
     constant_bytes = sum(array.nbytes for array in program.constants.arrays.values())
-    state_bytes = program.states.bytes if streamed else 0
+    states = _largest([program.states])
+    state_bytes = states.bytes if streamed else 0
     run_parameters = _parameters(inputs, outputs, name, {})
     return {
         **about,
@@ -256,7 +257,7 @@ def _context(
         "state_bytes": state_bytes,
         "ram_bytes": scratch.bytes + state_bytes,
         "scratch": _members(scratch),
-        "state": _members(program.states),
+        "state": _members(states),
         "run_about": f"A whole sequence of {inputs[0].value.shape[0]} steps from the beginning; needs no state."
         if inputs[0].value.shape
         else "A whole inference.",
@@ -298,12 +299,14 @@ def _parameters(inputs: list[Described], outputs: list[Described], name: str, fr
 
 
 def _largest(pools: Sequence[Pool]) -> Pool:
-    """Memory enough for each of several functions; never empty, which C does not allow."""
+    """Memory enough for each of several functions, in which all arrays are aligned to whole words, as kernels need."""
     sizes: dict[str, int] = {}
     for pool in pools:
         for ctype, count in pool.sizes.items():
             sizes[ctype] = max(sizes.get(ctype, 0), count)
-    return Pool("", sizes or {"int32_t": 1})
+    if not {"int32_t", "float"} & set(sizes):
+        sizes["int32_t"] = 1  # comes first; without it, a struct of int16 could begin at an odd half of a word
+    return Pool("", sizes)
 
 
 def _members(pool: Pool) -> list[tuple[str, str, int]]:
@@ -366,5 +369,5 @@ def _description(
         "streams": program.step is not None,
         "constant_bytes": sum(array.nbytes for array in program.constants.arrays.values()),
         "scratch_bytes": scratch.bytes,
-        "state_bytes": program.states.bytes if program.step else 0,
+        "state_bytes": _largest([program.states]).bytes if program.step else 0,
     }

@@ -133,5 +133,5 @@ def _task(wanted: Networks, recipe: Recipe | None, shape: Shape) -> Task:
         metric=recipe.metric,
         samples=counts,
         baselines=tuple(Score(name, score) for name, score in scores.items()),
-        origin=f"{source.package} {source.version}, {source.licence}. {source.origin}",
+        origin=f"{source.package} {source.version}, {source.licence}. {source.origin.rstrip('.')}",
     )

@@ -34,7 +34,6 @@ _C_WORDS = """
 """
 _RESERVED = frozenset(_C_WORDS.split())  # C's, and C++'s, since the header may be included there
 _LONGEST_LINE = 110
-_SPECIAL = re.compile(r"_(neon|x86|mve)\.h$")  # one processor's form of a function, which the general header includes
 
 
 @dataclass(frozen=True)
@@ -173,10 +172,12 @@ def _headers(program: Program) -> tuple[str, ...]:
     """The files of the runtime whose functions are called."""
     functions = [program.run, *([program.step] if program.step else [])]
     called = set(re.findall(r"edgernn_\w+", "\n".join(line for function in functions for line in function.lines)))
-    found = []
+    found: list[str] = []
     for header in sorted(path.name for path in resources.files(_RUNTIME).iterdir() if path.name.endswith(".h")):
+        if any(header.startswith(f"{general.removesuffix('.h')}_") for general in found):
+            continue  # one processor's form of functions, which the general header includes
         defined = re.findall(r"^static inline [\w ]+?\*?\b(edgernn_\w+)\(", _text(header), re.MULTILINE)
-        if called.intersection(defined) and not _SPECIAL.search(header):
+        if called.intersection(defined):
             found.append(header)
     return tuple(found)
 

@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edgernn.converters.c import reference
-from edgernn.converters.c.arithmetic import interpolate, round_high, round_shift
-from edgernn.converters.c.packing import accumulator_bound, pack_f32, pack_s8, pad_rows, unpack_f32, unpack_s8
-from edgernn.converters.c.scaling import divide_rounded
-from edgernn.converters.c.tables import FunctionTable, exponential_table
-from edgernn.devices.emulators.building import Firmware, build
-from edgernn.devices.emulators.machines import MACHINES
+from edgernn.converters.c.packing import (
+    pack_f32,
+    pack_s8,
+    pad_rows,
+    round_raw,
+    unpack_f32,
+    unpack_s8,
+)
 from edgernn.devices.emulators.running import run
-from edgernn.graph import Quantization, Value
+from tests.c_kernels import (
+    RUNTIME,
+    WARNINGS,
+    Kernels,
+    check_conversions_from_float,
+    check_numbers,
+    check_powers,
+    check_products,
+    check_raw_products,
+    check_softmax,
+    compiled,
+    firmware_of,
+    processor_has,
+    record,
+)
 from tests.conftest import require_system
 
-Array = np.ndarray
-RUNTIME = Path(__file__).parent.parent / "converters" / "c" / "runtime"
-PROGRAM = Path(__file__).parent / "c_kernels.c"
-WARNINGS = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
-KINDS = (  # as in c_kernels.c
-    *("matvec", "round_high", "round_shift", "saturate", "table", "divide"),
-    *("from_float", "powers", "softmax", "matvec_f32", "functions"),
-)
 FORMS = {
     "portable": (["-mno-avx2"], ()),
     "avx2": (["-mavx2", "-mfma"], ("avx2", "fma")),
@@ -35,128 +41,6 @@ FORMS = {
     "avx512-vnni": (["-mavx2", "-mfma", "-mavx512vnni", "-mavx512vl", "-mavx512bw"], ("avx512_vnni", "avx512vl")),
 }
 CORTEX_M = ("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
-
-Kernels = Callable[[bytes], bytes]
-
-
-def compiled(folder: Path, compiler: str, flags: Sequence[str]) -> Kernels:
-    """The program for this computer."""
-    program = folder / "kernels"
-    command = [require_system(compiler), *flags, "-DON_HOST", f"-I{RUNTIME}", str(PROGRAM), "-o", str(program)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-    def run_program(content: bytes) -> bytes:
-        done = subprocess.run([str(program)], input=content, capture_output=True, check=False)
-        assert done.returncode == 0, done.stderr.decode()
-        return done.stdout
-
-    return run_program
-
-
-def processor_has(names: Sequence[str]) -> bool:
-    text = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
-    return all(f" {name}" in text for name in names)
-
-
-def record(kind: str, first: int, second: int, *arrays: Array) -> bytes:
-    header = np.array([KINDS.index(kind), first, second], "<i4")
-    return b"".join(array.tobytes() for array in (header, *arrays))
-
-
-def product_cases(sizes: Sequence[tuple[int, int]]) -> Iterator[tuple[Array, Array, Array]]:
-    """Weights, biases and activations: random ones, and the largest and smallest that there are."""
-    random = np.random.default_rng(5)
-    for rows, columns in sizes:
-        yield (
-            random.integers(-128, 128, (rows, columns)).astype("i1"),
-            random.integers(-(2**28), 2**28, rows).astype("i4"),
-            random.integers(-32768, 32768, columns).astype("i2"),
-        )
-    for w in (-128, 127):
-        for x in (-32768, 32767):
-            rows, columns = sizes[-1]
-            yield np.full((rows, columns), w, "i1"), np.full(rows, 5, "i4"), np.full(columns, x, "i2")
-
-
-def check_products(kernels: Kernels, sizes: Sequence[tuple[int, int]]) -> None:
-    cases = list(product_cases(sizes))
-    content = b"".join(
-        record(
-            "matvec",
-            -(-len(w) // 4),
-            -(-len(x) // 4),
-            pack_s8(w),
-            pad_rows(bias, 4),
-            np.pad(x, (0, -len(x) % 4), constant_values=-7),  # what meets no weight must not matter
-        )
-        for w, bias, x in cases
-    )
-    results = np.frombuffer(kernels(content), "<i4")
-    at = 0
-    for w, bias, x in cases:
-        expected = w.astype("i8") @ x.astype("i8") + bias
-        assert np.abs(expected).max() <= accumulator_bound(w, bias) < 2**31
-        np.testing.assert_array_equal(results[at : at + len(w)], expected, f"{w.shape}")
-        at += -(-len(w) // 4) * 4
-    assert at == len(results)
-
-
-def check_numbers(kernels: Kernels, count: int = 1000) -> None:
-    """Every small function against its definition."""
-    random = np.random.default_rng(6)
-    ends = np.array([-(2**31), -(2**31) + 1, -65537, -65536, -32769, -1, 0, 1, 32767, 65535, 2**31 - 1])
-    words = np.concatenate([ends, random.integers(-(2**31), 2**31, count), random.integers(-40000, 40000, count)])
-    factors = np.resize(np.array([2**31 - 1, 0, 1, 65535, 65536, *random.integers(0, 2**31, 96)]), len(words))
-    entries = random.integers(-32768, 32768, 257).astype("i2")
-    entries[:2] = -32768, 32767
-    x = np.concatenate([np.arange(-32768, -32000), np.arange(32000, 32768), random.integers(-32768, 32768, count)])
-    totals = random.integers(-(2**29), 2**29, count)
-    counts = random.integers(1, 1000, count)
-    shiftable = np.clip(words, -(2**30), 2**30)
-    expected = {
-        record("round_high", len(words), 0, words.astype("i4"), factors.astype("i4")): round_high(words, factors),
-        record("saturate", len(words), 0, words.astype("i4")): np.clip(words, -32768, 32767) * 256
-        + np.clip(words, -128, 127),
-        record("table", len(x), 0, x.astype("i4"), entries): interpolate(entries, x),
-        record("divide", count, 0, totals.astype("i4"), counts.astype("i4")): divide_rounded(totals, counts),
-        **{record("round_shift", len(words), s, shiftable.astype("i4")): round_shift(shiftable, s) for s in (1, 8, 15)},
-    }
-    results = np.frombuffer(kernels(b"".join(expected)), "<i4")
-    np.testing.assert_array_equal(results, np.concatenate(list(expected.values())))
-
-
-def check_powers(kernels: Kernels) -> None:
-    x = np.concatenate([np.arange(-2, 300), np.geomspace(300, 32767, 300).astype("i8"), [16383, 16384, 32767]])
-    random = np.random.default_rng(9)
-    expected = {}
-    for power, entries_count, bits in ((-1.0, 257, 6), (-0.5, 193, 7)):
-        entries = np.sort(random.integers(1000, 32767, 257)).astype("i2")[::-1].copy()
-        for shift in (0, 3, 12, 29):
-            table = FunctionTable(entries[:entries_count], power, bits, shift)
-            argument = shift if power == -1.0 else -1 - shift
-            content = record("powers", len(x), argument, x.astype("i4"), entries)
-            expected[content] = reference._power(table, x).astype("i4")
-    np.testing.assert_array_equal(
-        np.frombuffer(kernels(b"".join(expected)), "<i4"), np.concatenate(list(expected.values()))
-    )
-
-
-def check_softmax(kernels: Kernels) -> None:
-    random = np.random.default_rng(10)
-    for scale in (2.0**-12, 2.0**-7):
-        for x in (random.integers(-32768, 32768, 10), random.integers(-3000, 3000, 300), np.array([-32768, 32767])):
-            value = Value("x", (len(x),), "int16", quantization=Quantization((scale,)))
-            entries = exponential_table(scale).entries
-            result = kernels(record("softmax", len(x), 0, x.astype("i2"), entries))
-            np.testing.assert_array_equal(np.frombuffer(result, "<i2"), reference._softmax(value, x))
-
-
-def check_conversions_from_float(kernels: Kernels) -> None:
-    x = np.concatenate([np.linspace(-1.5, 1.5, 1501), [0.005, -0.005, 0.015, np.inf, -np.inf, 1e30]]).astype("f4")
-    scaled = np.clip(x * np.float32(100), -1000, 1000)
-    expected = np.clip(np.trunc(scaled + np.copysign(np.float32(0.5), scaled)), -128, 127)
-    np.testing.assert_array_equal(np.frombuffer(kernels(record("from_float", len(x), 0, x)), "<i4"), expected)
 
 
 @pytest.fixture(scope="module", params=[(c, f) for c in ("gcc", "clang") for f in FORMS], ids="-".join)
@@ -173,6 +57,10 @@ SMALL = [(rows, columns) for rows in range(1, 21) for columns in range(1, 21)]
 
 def test_the_product_is_exact_at_every_size_and_at_the_extremes(kernels: Kernels) -> None:
     check_products(kernels, [*SMALL, (37, 64), (96, 16), (100, 300)])
+
+
+def test_the_raw_product_is_exact_for_the_weights_it_stands_for(kernels: Kernels) -> None:
+    check_raw_products(kernels, [*SMALL, (96, 64)])
 
 
 def test_the_small_functions_are_their_definitions_in_numpy(kernels: Kernels) -> None:
@@ -241,6 +129,7 @@ def test_no_sanitizer_objects_and_no_form_reads_beyond_its_arrays(tmp_path: Path
         (tmp_path / name).mkdir()
         kernels = compiled(tmp_path / name, "gcc", [*WARNINGS, *flags, *extra])
         check_products(kernels, [*SMALL, (96, 17)])
+        check_raw_products(kernels, SMALL)
         check_numbers(kernels)
         check_powers(kernels)
         check_softmax(kernels)
@@ -252,15 +141,6 @@ def test_the_headers_are_c_plus_plus_too(compiler: str, tmp_path: Path) -> None:
     check_products(compiled(tmp_path, compiler, ["-x", "c++", *flags]), SMALL[:40])
 
 
-def firmware_of(machine: str, folder: Path, *flags: str) -> Firmware:
-    """The program for an emulated machine."""
-    chosen = MACHINES[machine]
-    for program in (chosen.compiler, chosen.emulator[0]):
-        require_system(program)
-    small = ["-DMOST_WEIGHTS=3072", "-DMOST_NUMBERS=300"] if machine == "cortex-m0" else []
-    return build(chosen, [PROGRAM], folder, include=[RUNTIME], flags=[*WARNINGS, "-O3", *flags, *small])
-
-
 @pytest.mark.parametrize("machine", [*CORTEX_M, "cortex-a72", "cortex-a76", "riscv32"])
 def test_other_processors_compute_the_same_bits(machine: str, tmp_path: Path) -> None:
     firmware = firmware_of(machine, tmp_path)
@@ -269,6 +149,7 @@ def test_other_processors_compute_the_same_bits(machine: str, tmp_path: Path) ->
         return run(firmware, content).output
 
     check_products(kernels, [(rows, columns) for rows, columns in SMALL if (rows + columns) % 5 == 0])
+    check_raw_products(kernels, [(5, 3), (8, 8), (12, 20)])
     if machine != "cortex-m0":  # which has 16 KB
         check_products(kernels, [(96, 20), (100, 300)])
         check_numbers(kernels, 200)
@@ -334,3 +215,10 @@ def test_integer_weights_lie_in_the_order_that_sxtb16_takes() -> None:
     w = np.arange(1, 33).reshape(4, 8).astype("i1")
     assert pack_s8(w)[:8].tolist() == [1, 3, 2, 4, 9, 11, 10, 12]
     assert pack_s8(w)[16:20].tolist() == [5, 7, 6, 8]
+
+
+def test_raw_weights_are_rounded_to_half_a_unit_whatever_leaks_into_them() -> None:
+    real = np.random.default_rng(12).uniform(-127, 127, (50, 30))
+    w, raw = round_raw(real)
+    assert np.abs(raw / 256 - real).max() <= 0.5 + 1e-12
+    assert np.abs(w - real).max() > 0.9  # the bytes alone are not the weights

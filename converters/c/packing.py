@@ -81,9 +81,10 @@ def round_raw(weights: Array) -> tuple[Array, Array]:
     integers = np.zeros(groups.shape, "i8")
     raw = np.zeros(groups.shape, "i8")
     below = np.zeros(groups.shape[:2], "i8")
+    real = (np.arange(padded.shape[1]) < columns).reshape(groups.shape[1:])
     for column in _BYTES:
-        integers[..., column] = np.clip(np.round(groups[..., column] - below / 256), -128, 127)
+        rounded = np.clip(np.round(groups[..., column] - below / 256), -128, 127)
+        integers[..., column] = np.where(real[:, column], rounded, 0)  # padding is packed as zero
         raw[..., column] = 256 * integers[..., column] + below
         below = integers[..., column] & 255
-    # Padding meets zeros in x, whatever leaks into it.
     return integers.reshape(rows, -1)[:, :columns].astype("i1"), raw.reshape(rows, -1)[:, :columns]

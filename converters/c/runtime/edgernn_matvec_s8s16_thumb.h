@@ -1,4 +1,4 @@
-/* edgernn_matvec_s8s16 for Cortex-M: the DSP extension (M4, M7, M33, M55) and the 16-bit instruction set (M0, M0+, M23).
+/* edgernn_matvec_s8s16 for Cortex-M: the DSP extension (M4, M7, M33, M55) and the 16-bit instruction set (M0, M23).
  *
  * Assembly only inside loops, because compilers were measured to be far off there: GCC 12 makes 23 instructions of the
  * first form's 18 and 87 of the second's 72. It takes nearly all registers, so builds without optimization have

@@ -2,68 +2,25 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from edgernn.calibration import CLIP_METHODS, ClipMethod
+from edgernn.calibration import CLIP_METHODS
 from edgernn.compiler import Options, compile_graph
+from edgernn.converted import DEFAULT_CLIP, ConvertResult, OnProgress, check_overwrites, no_samples
 from edgernn.converters.keras.reader import ReadModel, read_model
-from edgernn.errors import InputError
+from edgernn.errors import InputError, one_of
 from edgernn.files import atomic_write, check_writable
 from edgernn.samples import Samples, Source, load_samples
 from edgernn.targets import FORMS, FUSED_SCHEMES, INTEGER_SCHEMES, SCHEMES, TARGETS, Io, Scheme, Target
 
-DEFAULT_CLIP: ClipMethod = "mse"  # measured: less error than minmax in every benchmark row but one
 FORMATS = ("tflite", "c")
 IOS: tuple[Io, ...] = ("float32", "int8", "int16")
 _ALLOWED_IO: dict[Scheme, tuple[Io, ...]] = {"int8": IOS, "int16x8": ("float32", "int16")}
 _HASH_DIGITS = 16  # of the source's SHA-256; a microcontroller pays for every byte of metadata
 _INSTEAD = {"dynamic": "int8", "float16": "float32"}  # for a target that cannot run a scheme
-
-OnProgress = Callable[[str], None]
-Choice = TypeVar("Choice", bound=str)
-
-
-@dataclass(frozen=True)
-class ConvertResult:
-    """What came out of a conversion.
-
-    Attributes:
-        artifact: the file, or the folder of C, that was written, or None.
-        content: the artifact's bytes; of C, none.
-        files: of a folder of C, the texts by path in it; empty for a .tflite.
-        size: of the file in bytes; of C, of its constants, which take flash besides the code.
-        parameters: of the Keras model.
-        macs: multiply-accumulates of the Keras model per inference.
-        macs_per_step: of that, per time step.
-        scheme: of quantization.
-        target: the kind of device.
-        form: how loops are written.
-        io: type of the inputs and outputs.
-        clip: how much of the calibrated ranges was kept; None where nothing was calibrated.
-        seconds: what the conversion took.
-        notes: what a user might not expect of this model.
-    """
-
-    artifact: Path | None
-    content: bytes
-    size: int
-    parameters: int
-    macs: int
-    macs_per_step: int
-    scheme: str
-    target: str
-    form: str
-    io: str
-    clip: str | None
-    seconds: float
-    notes: tuple[str, ...]
-    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def convert(
@@ -161,15 +118,6 @@ def describe(read: ReadModel, options: Options) -> dict[str, Any]:
     }
 
 
-def no_samples(scheme: str, instead: str) -> InputError:
-    """The error for a scheme that needs samples."""
-    return InputError(
-        f"scheme '{scheme}': needs calibration samples, from which it takes the ranges of all tensors. Found: none.",
-        hint="give some with --calibration FILE.npz (in Python: calibration=...), a hundred typical inputs "
-        f"[samples, steps, features]; '{instead}' needs none.",
-    )
-
-
 def _ignore(stage: str) -> None:
     """Nobody wants to know."""
 
@@ -218,29 +166,3 @@ def _io(scheme: Scheme, target: Target, wanted: str | None) -> Io:
             hint="leave --io out, or choose --quantize int8.",
         )
     return io
-
-
-def one_of(what: str, value: str, known: Sequence[Choice]) -> Choice:
-    """`value` as one of the known names.
-
-    Raises:
-        InputError: it is none of them; the message lists them and the hint names the closest.
-    """
-    for name in known:
-        if value == name:
-            return name
-    close = difflib.get_close_matches(str(value), known, n=1, cutoff=0.4)
-    raise InputError(
-        f"{what}: must be one of {', '.join(known)}. Found: '{value}'.",
-        hint=f"did you mean '{close[0]}'?" if close else "'edgernn convert --help' says what each is for.",
-    )
-
-
-def check_overwrites(output: str | os.PathLike[str], model: Any, calibration: Source | None) -> None:
-    """Refuse an output that is one of the inputs."""
-    for what, source in (("model", model), ("calibration file", calibration)):
-        if not isinstance(source, (str, os.PathLike)) or not os.path.exists(output) or not os.path.exists(source):
-            continue
-        if os.path.samefile(output, source):
-            message = f"output '{output!s}': must be another file than the {what}. Found: the same."
-            raise InputError(message, hint="choose another path with --output.")

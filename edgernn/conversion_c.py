@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from edgernn.calibration import CLIP_METHODS
-from edgernn.conversion import DEFAULT_CLIP, ConvertResult, OnProgress, check_overwrites, no_samples, one_of
+from edgernn.converted import DEFAULT_CLIP, ConvertResult, OnProgress, check_overwrites, no_samples
 from edgernn.converters.c.compile import CIo, CScheme, lower, write_functions
 from edgernn.converters.c.project import check_folder, legal_name, project_files, write_project
 from edgernn.converters.keras.reader import read_model
-from edgernn.errors import InputError
+from edgernn.errors import InputError, one_of
 from edgernn.samples import Source, load_samples
 
 SCHEMES: tuple[CScheme, ...] = ("float32", "int8")

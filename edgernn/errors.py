@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+Choice = TypeVar("Choice", bound=str)
 
 
 class EdgernnError(Exception):
@@ -62,4 +65,22 @@ def missing_extra(package: str, extra: str, purpose: str) -> EnvironmentProblem:
     return EnvironmentProblem(
         f"{purpose} needs the package '{package}', which is not installed.",
         hint=f"pip install 'edgernn[{extra}]'",
+    )
+
+
+def one_of(what: str, value: str, known: Sequence[Choice]) -> Choice:
+    """`value` as one of the known names.
+
+    Raises:
+        InputError: it is none of them; the message lists them and the hint names the closest.
+    """
+    for name in known:
+        if value == name:
+            return name
+    import difflib
+
+    close = difflib.get_close_matches(str(value), known, n=1, cutoff=0.4)
+    raise InputError(
+        f"{what}: must be one of {', '.join(known)}. Found: '{value}'.",
+        hint=f"did you mean '{close[0]}'?" if close else "'edgernn convert --help' says what each is for.",
     )

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from edgernn.conversion import one_of
 from edgernn.converters.keras.reader import ReadModel
 from edgernn.converters.tflite.file import TfliteFile
 from edgernn.converters.tflite.reader import read_tflite
@@ -24,7 +23,7 @@ from edgernn.devices.host.session import (
     runtimes_of,
     tensor_infos,
 )
-from edgernn.errors import InputError
+from edgernn.errors import InputError, one_of
 from edgernn.graph import DType, Graph, Value
 from edgernn.metrics import Metric, task_metric
 from edgernn.samples import Samples, Source, load_samples

@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from edgernn.conversion import one_of
 from edgernn.converters.keras.reader import ReadModel, read_keras
 from edgernn.converters.keras.source import read_source
 from edgernn.converters.tflite.counting import guessed_scheme
 from edgernn.converters.tflite.file import TfliteFile
 from edgernn.devices.host.session import RUNTIMES, Array, TensorInfo, tensor_info
-from edgernn.errors import InputError
+from edgernn.errors import InputError, one_of
 from edgernn.metrics import Errors, Metric, Saturation, beyond, errors, task_metric
 from edgernn.oracle import ORACLES, expected_outputs
 from edgernn.running import Artifact, Pairs, chosen_runtime, read_artifact, run_samples

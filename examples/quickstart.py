@@ -24,7 +24,7 @@ import numpy as np
 import edgernn
 from edgernn.cli.main import guarded
 from edgernn.cli.output import note, print_table, progress
-from edgernn.conversion import ConvertResult
+from edgernn.converted import ConvertResult
 from edgernn.devices.host.arena import smallest_arena
 from edgernn.devices.host.session import open_session
 from edgernn.devices.host.stderr import captured_stderr

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from conftest import require_system
 
 from edgernn.converters.c import reference
 from edgernn.converters.c.arithmetic import interpolate, round_high, round_shift
@@ -21,7 +22,6 @@ from edgernn.converters.c.tables import FunctionTable, exponential_table
 from edgernn.devices.emulators.building import Firmware, build
 from edgernn.devices.emulators.machines import MACHINES
 from edgernn.graph import Quantization, Value
-from tests.conftest import require_system
 
 Array = np.ndarray
 RUNTIME = Path(__file__).parent.parent / "converters" / "c" / "runtime"

@@ -7,17 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from edgernn.converters.c.packing import (
-    pack_f32,
-    pack_s8,
-    pad_rows,
-    round_raw,
-    unpack_f32,
-    unpack_s8,
-)
-from edgernn.devices.emulators.running import run
-from tests.c_kernels import (
+from c_kernels import (
     RUNTIME,
     WARNINGS,
     Kernels,
@@ -32,7 +22,17 @@ from tests.c_kernels import (
     processor_has,
     record,
 )
-from tests.conftest import require_system
+from conftest import require_system
+
+from edgernn.converters.c.packing import (
+    pack_f32,
+    pack_s8,
+    pad_rows,
+    round_raw,
+    unpack_f32,
+    unpack_s8,
+)
+from edgernn.devices.emulators.running import run
 
 FORMS = {
     "portable": (["-mno-avx2"], ()),

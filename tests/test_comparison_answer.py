@@ -3,13 +3,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from comparison_records import file_records, records, results
 
 from edgernn.comparison.answer import assemble
 from edgernn.comparison.budget import parse_budget
 from edgernn.comparison.results import Artifact, Budget, Model, Results, Score, Task
 from edgernn.comparison.words import better_or_worse, listed, points, relative
 from edgernn.report.table import results_document
-from tests.comparison_records import file_records, records, results
 
 
 def assembled(

@@ -2,12 +2,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
+from comparison_records import file_records, records
 
 from edgernn.comparison.answer import assemble
 from edgernn.comparison.claims import FILE, GATES, MEMORY, SPEED, WEIGHTS
 from edgernn.comparison.learning import DATA, EPOCH, EPOCHS, EXPRESSIVE, QUANTIZATION
 from edgernn.comparison.results import Artifact, Claim, Latency, Model, Task
-from tests.comparison_records import file_records, records
 
 Change = Callable[[Model], Model]
 OfFile = Callable[[Artifact], Artifact]

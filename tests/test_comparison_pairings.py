@@ -1,9 +1,9 @@
 import pytest
+from comparison_records import parameters_of, records
 
 from edgernn.comparison.pairings import pairings
 from edgernn.comparison.results import Artifact, Difference, Latency, Model, Pairing, Task
 from edgernn.comparison.rows import rows, runs_by_row
-from tests.comparison_records import parameters_of, records
 
 TASK = Task("task", metric="accuracy")
 

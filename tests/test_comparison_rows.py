@@ -1,10 +1,10 @@
 from dataclasses import replace
 
 import pytest
+from comparison_records import FAILED, REASON, file_records, records
 
 from edgernn.comparison.results import Artifact, Latency, Model, Row, Score, Task
 from edgernn.comparison.rows import curves, epoch_threshold, rows
-from tests.comparison_records import FAILED, REASON, file_records, records
 
 TASK = Task("task", metric="accuracy", baselines=(Score("naive", 0.2), Score("nearest", 0.6)))
 

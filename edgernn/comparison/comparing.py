@@ -15,9 +15,8 @@ from edgernn.comparison.store import Store
 from edgernn.comparison.tasks import Samples
 from edgernn.comparison.timing import ROUNDS
 from edgernn.comparison.trained import Networks, plan_networks, prepare_samples
-from edgernn.conversion import one_of
 from edgernn.devices.boards import Board, find_board
-from edgernn.errors import InputError, UnsupportedError
+from edgernn.errors import InputError, UnsupportedError, one_of
 from edgernn.targets import INTEGER_SCHEMES, SCHEMES, TARGETS
 from edgernn.training import Shape
 

@@ -11,8 +11,7 @@ from edgernn.comparison.plan import FULL, Sweep
 from edgernn.comparison.results import CNN, Score, Task
 from edgernn.comparison.session import Comparison
 from edgernn.comparison.tasks import Samples, Training
-from edgernn.conversion import one_of
-from edgernn.errors import InputError
+from edgernn.errors import InputError, one_of
 from edgernn.training import Recipe, Shape, baselines, find_recipe, parameters, units_for_parameters, write_samples
 from edgernn.training.sizes import CELLS
 

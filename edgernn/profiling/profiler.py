@@ -11,7 +11,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from edgernn.conversion import one_of
 from edgernn.converters.tflite.accounting import account, weight_bytes_by_type
 from edgernn.converters.tflite.file import TfliteFile
 from edgernn.converters.tflite.liveness import peak_activation_bytes
@@ -22,7 +21,7 @@ from edgernn.devices.host.machine import describe_machine
 from edgernn.devices.host.operator_times import CannotTell, OperatorTimes, operator_times
 from edgernn.devices.host.probe import FreshRun, probe
 from edgernn.devices.host.session import RUNTIMES, open_session
-from edgernn.errors import InputError
+from edgernn.errors import InputError, one_of
 from edgernn.inspection import Inspection, inspect
 from edgernn.profiling.fit import Fit, Needs, check_fit
 from edgernn.profiling.latency import Latency, Plan, measure

@@ -1,0 +1,73 @@
+"""What every conversion gives back, and what none accepts; a .tflite and C alike."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgernn.calibration import ClipMethod
+from edgernn.errors import InputError
+from edgernn.samples import Source
+
+DEFAULT_CLIP: ClipMethod = "mse"  # measured: less error than minmax in every benchmark row but one
+
+OnProgress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ConvertResult:
+    """What came out of a conversion.
+
+    Attributes:
+        artifact: the file, or the folder of C, that was written, or None.
+        content: the artifact's bytes; of C, none.
+        files: of a folder of C, the texts by path in it; empty for a .tflite.
+        size: of the file in bytes; of C, of its constants, which take flash besides the code.
+        parameters: of the Keras model.
+        macs: multiply-accumulates of the Keras model per inference.
+        macs_per_step: of that, per time step.
+        scheme: of quantization.
+        target: the kind of device.
+        form: how loops are written.
+        io: type of the inputs and outputs.
+        clip: how much of the calibrated ranges was kept; None where nothing was calibrated.
+        seconds: what the conversion took.
+        notes: what a user might not expect of this model.
+    """
+
+    artifact: Path | None
+    content: bytes
+    size: int
+    parameters: int
+    macs: int
+    macs_per_step: int
+    scheme: str
+    target: str
+    form: str
+    io: str
+    clip: str | None
+    seconds: float
+    notes: tuple[str, ...]
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+def no_samples(scheme: str, instead: str) -> InputError:
+    """The error for a scheme that needs samples."""
+    return InputError(
+        f"scheme '{scheme}': needs calibration samples, from which it takes the ranges of all tensors. Found: none.",
+        hint="give some with --calibration FILE.npz (in Python: calibration=...), a hundred typical inputs "
+        f"[samples, steps, features]; '{instead}' needs none.",
+    )
+
+
+def check_overwrites(output: str | os.PathLike[str], model: Any, calibration: Source | None) -> None:
+    """Refuse an output that is one of the inputs."""
+    for what, source in (("model", model), ("calibration file", calibration)):
+        if not isinstance(source, (str, os.PathLike)) or not os.path.exists(output) or not os.path.exists(source):
+            continue
+        if os.path.samefile(output, source):
+            message = f"output '{output!s}': must be another file than the {what}. Found: the same."
+            raise InputError(message, hint="choose another path with --output.")

@@ -10,7 +10,8 @@ from typing import Any
 from edgernn.calibration import CLIP_METHODS
 from edgernn.converted import DEFAULT_CLIP, ConvertResult, OnProgress, check_overwrites, no_samples
 from edgernn.converters.c.compile import CIo, CScheme, lower, write_functions
-from edgernn.converters.c.project import check_folder, legal_name, project_files, write_project
+from edgernn.converters.c.folder import check_folder, legal_name, write_project
+from edgernn.converters.c.project import project_files
 from edgernn.converters.keras.reader import read_model
 from edgernn.errors import InputError, one_of
 from edgernn.samples import Source, load_samples

@@ -19,6 +19,7 @@ from saved_models import signal as noise
 
 import edgernn
 from edgernn.cli.main import run
+from edgernn.converted import ConvertResult
 from edgernn.converters.keras import read_model
 from edgernn.converters.tflite.reader import read_tflite
 from edgernn.devices.host.session import open_session
@@ -28,10 +29,10 @@ from edgernn.targets import SCHEMES, TARGETS
 PAIRS = [(scheme, target.name) for target in TARGETS.values() for scheme in target.schemes]
 
 
-def convert(model: Any = None, output: Any = None, **options: Any) -> edgernn.conversion.ConvertResult:
+def convert(model: Any = None, output: Any = None, **options: Any) -> ConvertResult:
     """`edgernn.convert`, with `gru.keras` and calibration samples unless the test has its own."""
     options.setdefault("calibration", folder() / "calibration.npz")
-    result: edgernn.conversion.ConvertResult = edgernn.convert(model or folder() / "gru.keras", output, **options)
+    result: ConvertResult = edgernn.convert(model or folder() / "gru.keras", output, **options)
     return result
 
 

@@ -5,34 +5,21 @@ from __future__ import annotations
 import json
 import math
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edgernn.converters.c.compile import Program, names
 from edgernn.converters.c.elements import float_literal
+from edgernn.converters.c.folder import DESCRIPTION
 from edgernn.converters.c.program import C_TYPES, MEMBERS, Pool
-from edgernn.errors import InputError, missing_extra
-from edgernn.files import explained
+from edgernn.converters.c.runtime_files import called_headers, with_included
+from edgernn.errors import missing_extra
 from edgernn.graph import Value
 
 SCHEMA = "edgernn.c"
-DESCRIPTION = "edgernn.json"
-_RUNTIME = "edgernn.converters.c.runtime"
-_C_WORDS = """
-    auto break case char const continue default do double else enum extern float for goto if inline int long register
-    restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main
-    alignas alignof and asm bool catch class constexpr delete explicit export false friend mutable namespace new
-    noexcept not nullptr operator or private protected public template this throw true try typeid typename using
-    virtual wchar_t xor
-"""
-_RESERVED = frozenset(_C_WORDS.split())  # C's, and C++'s, since the header may be included there
 _LONGEST_LINE = 110
 
 
@@ -66,22 +53,6 @@ class Described:
     def zero_point(self) -> int:
         """The integer that stands for 0."""
         return self.value.quantization.zero_point if self.value.quantization is not None else 0
-
-
-def legal_name(name: str) -> str:
-    """The name, if C and C++ take it as an identifier.
-
-    Raises:
-        InputError: they do not.
-    """
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in _RESERVED or name.startswith("edgernn"):
-        hint = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
-        hint = hint if re.match(r"[A-Za-z]", hint) and hint not in _RESERVED else "model"
-        raise InputError(
-            f"name: must be a C identifier that is no keyword and does not begin with edgernn. Found: '{name}'.",
-            hint=f"name the folder '{hint}' with --output, or give --name {hint}.",
-        )
-    return name
 
 
 def project_files(program: Program, name: str, about: Mapping[str, Any]) -> dict[str, str]:
@@ -123,79 +94,10 @@ def project_files(program: Program, name: str, about: Mapping[str, Any]) -> dict
         "README.md": "README.md.j2",
     }
     files = {path: environment.get_template(template).render(context) for path, template in templates.items()}
-    for header, text in _runtime(context["headers"]).items():
+    for header, text in with_included(context["headers"]).items():
         files[f"src/{header}"] = text
     files[DESCRIPTION] = json.dumps(_description(program, name, about, inputs, outputs), indent=2) + "\n"
     return files
-
-
-def write_project(files: Mapping[str, str], folder: Path) -> None:
-    """Write the folder whole or not at all; one that an earlier conversion wrote is replaced.
-
-    Raises:
-        InputError: there is something else, or it cannot be written.
-        EnvironmentProblem: the disk is full.
-    """
-    check_folder(folder)
-    temporary = None
-    try:
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
-        for path, text in files.items():
-            (temporary / path).parent.mkdir(parents=True, exist_ok=True)
-            (temporary / path).write_text(text, encoding="utf-8")
-        temporary.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.rename(folder)
-    except OSError as error:
-        raise explained(folder, error) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-
-def check_folder(folder: Path) -> None:
-    """Refuse early what `write_project` would refuse.
-
-    Raises:
-        InputError: the path is taken by something else than an earlier conversion.
-    """
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / DESCRIPTION).is_file()):
-        found = "a file" if folder.is_file() else "a folder with other files"
-        raise InputError(
-            f"output '{folder}': must be a new folder, or one that an earlier conversion to C wrote. Found: {found}.",
-            hint="choose another path with --output.",
-        )
-
-
-def _headers(program: Program) -> tuple[str, ...]:
-    """The files of the runtime whose functions are called."""
-    functions = [program.run, *([program.step] if program.step else [])]
-    called = set(re.findall(r"edgernn_\w+", "\n".join(line for function in functions for line in function.lines)))
-    found: list[str] = []
-    for header in sorted(path.name for path in resources.files(_RUNTIME).iterdir() if path.name.endswith(".h")):
-        if any(header.startswith(f"{general.removesuffix('.h')}_") for general in found):
-            continue  # one processor's form of functions, which the general header includes
-        defined = re.findall(r"^static inline [\w ]+?\*?\b(edgernn_\w+)\(", _text(header), re.MULTILINE)
-        if called.intersection(defined):
-            found.append(header)
-    return tuple(found)
-
-
-def _runtime(headers: Sequence[str]) -> dict[str, str]:
-    """These headers and those that they include, by name."""
-    files: dict[str, str] = {}
-    waiting = list(headers)
-    while waiting:
-        header = waiting.pop()
-        if header not in files:
-            files[header] = _text(header)
-            waiting += re.findall(r'^ *# *include "(edgernn_\w+\.h)"', files[header], re.MULTILINE)
-    return dict(sorted(files.items()))
-
-
-def _text(header: str) -> str:
-    return resources.files(_RUNTIME).joinpath(header).read_text(encoding="utf-8")
 
 
 def _described(program: Program) -> tuple[list[Described], list[Described]]:
@@ -268,7 +170,7 @@ def _context(
         "step": step.lines if step else (),
         "reset": program.reset or ("    (void)state;",),
         "no_step": program.no_step,
-        "headers": _headers(program),
+        "headers": called_headers(program),
         "floats": about["scheme"] == "float32",
         "arrays": [_array(array_name, array) for array_name, array in program.constants.arrays.items()],
         "declarations": used,

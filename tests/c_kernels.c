@@ -24,7 +24,7 @@ static EDGERNN_WORD_ALIGNED int16_t halves[MOST_NUMBERS];
 static int16_t table[257], more_halves[MOST_NUMBERS];
 static int32_t words[MOST_NUMBERS], more_words[MOST_NUMBERS];
 static float floats[MOST_NUMBERS], more_floats[MOST_NUMBERS];
-#ifdef ON_HOST
+#if defined(ON_HOST) || defined(__aarch64__)
 static float float_weights[MOST_WEIGHTS];
 #endif
 
@@ -44,7 +44,7 @@ static void matvec(int kind, int row_blocks, int groups) {
   give(more_words, 4 * row_blocks, sizeof(int32_t));
 }
 
-#ifdef ON_HOST
+#if defined(ON_HOST) || defined(__aarch64__)
 static void matvec_f32(int row_blocks, int columns) {
   take(float_weights, 8 * row_blocks * columns, sizeof(float));
   take(floats, 8 * row_blocks, sizeof(float));
@@ -107,7 +107,7 @@ int main(void) {
     switch (kind) {
       case MATVEC:
       case RAW: matvec(kind, first, second); break;
-#ifdef ON_HOST
+#if defined(ON_HOST) || defined(__aarch64__)
       case MATVEC_F32: matvec_f32(first, second); break;
 #endif
       case FROM_FLOAT: from_float(first); break;

@@ -13,6 +13,7 @@ from edgernn.converters.c import reference
 from edgernn.converters.c.arithmetic import interpolate, round_high, round_shift
 from edgernn.converters.c.packing import (
     accumulator_bound,
+    pack_f32,
     pack_s8,
     pad_rows,
     round_raw,
@@ -113,6 +114,18 @@ def check_raw_products(kernels: Kernels, sizes: Sequence[tuple[int, int]]) -> No
         [np.arange(len(e)) < rows for e, (rows, _) in zip(expected, np.repeat(sizes, 2, 0), strict=True)]
     )
     np.testing.assert_array_equal(result[real], np.concatenate(expected)[real])
+
+
+def check_float_products(kernels: Kernels) -> None:
+    random = np.random.default_rng(7)
+    for rows, columns in [(1, 1), (7, 3), (8, 4), (48, 5), (49, 33), (100, 300)]:
+        w, x = (random.standard_normal(shape).astype("f4") for shape in ((rows, columns), columns))
+        bias = random.standard_normal(rows).astype("f4")
+        content = record("matvec_f32", -(-rows // 8), columns, pack_f32(w), pad_rows(bias, 8), x)
+        result = np.frombuffer(kernels(content), "<f4")[:rows]
+        expected = w.astype("f8") @ x.astype("f8") + bias
+        limit = (np.abs(w.astype("f8")) @ np.abs(x.astype("f8")) + np.abs(bias)) * 2**-24 * (columns + 1)
+        assert np.all(np.abs(result - expected) <= limit)
 
 
 def check_numbers(kernels: Kernels, count: int = 1000) -> None:

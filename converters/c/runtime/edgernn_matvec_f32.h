@@ -6,7 +6,9 @@
 #ifndef EDGERNN_MATVEC_F32_H
 #define EDGERNN_MATVEC_F32_H
 
-#if defined(__AVX2__) && defined(__FMA__)
+#if defined(EDGERNN_PORTABLE)
+#define EDGERNN_MATVEC_F32_PLAIN
+#elif defined(__AVX2__) && defined(__FMA__)
 #include <immintrin.h>
 
 static inline void edgernn_matvec_f32(float *acc, const float *w, const float *bias, const float *x, int row_blocks,
@@ -45,45 +47,66 @@ static inline void edgernn_matvec_f32(float *acc, const float *w, const float *b
   }
 }
 
-#elif defined(__aarch64__) && defined(__ARM_NEON)
+#elif (defined(__aarch64__) && defined(__ARM_NEON)) || defined(__SSE2__)
+
+/* Four floats, with the instructions that every 64-bit Arm and x86 has. */
+#ifdef __SSE2__
+#include <emmintrin.h>
+typedef __m128 edgernn_four;
+static inline edgernn_four edgernn_load_four(const float *at) { return _mm_loadu_ps(at); }
+static inline void edgernn_store_four(float *at, edgernn_four v) { _mm_storeu_ps(at, v); }
+static inline edgernn_four edgernn_add_scaled(edgernn_four sum, const float *w, float each) {
+  return _mm_add_ps(sum, _mm_mul_ps(_mm_loadu_ps(w), _mm_set1_ps(each)));
+}
+#else
 #include <arm_neon.h>
+typedef float32x4_t edgernn_four;
+static inline edgernn_four edgernn_load_four(const float *at) { return vld1q_f32(at); }
+static inline void edgernn_store_four(float *at, edgernn_four v) { vst1q_f32(at, v); }
+static inline edgernn_four edgernn_add_scaled(edgernn_four sum, const float *w, float each) {
+  return vfmaq_n_f32(sum, vld1q_f32(w), each);
+}
+#endif
 
 static inline void edgernn_matvec_f32(float *acc, const float *w, const float *bias, const float *x, int row_blocks,
                                       int columns) {
   const long block = 8L * columns;
   /* Three row blocks at once: their sums hide each other's latency. */
   for (; row_blocks >= 3; row_blocks -= 3, w += 2 * block, acc += 24, bias += 24) {
-    float32x4_t a = vld1q_f32(bias), b = vld1q_f32(bias + 4), c = vld1q_f32(bias + 8), d = vld1q_f32(bias + 12);
-    float32x4_t e = vld1q_f32(bias + 16), f = vld1q_f32(bias + 20);
+    edgernn_four a = edgernn_load_four(bias), b = edgernn_load_four(bias + 4), c = edgernn_load_four(bias + 8);
+    edgernn_four d = edgernn_load_four(bias + 12), e = edgernn_load_four(bias + 16), f = edgernn_load_four(bias + 20);
     for (int column = 0; column < columns; ++column, w += 8) {
-      const float32x4_t each = vdupq_n_f32(x[column]);
-      a = vfmaq_f32(a, vld1q_f32(w), each);
-      b = vfmaq_f32(b, vld1q_f32(w + 4), each);
-      c = vfmaq_f32(c, vld1q_f32(w + block), each);
-      d = vfmaq_f32(d, vld1q_f32(w + block + 4), each);
-      e = vfmaq_f32(e, vld1q_f32(w + 2 * block), each);
-      f = vfmaq_f32(f, vld1q_f32(w + 2 * block + 4), each);
+      const float each = x[column];
+      a = edgernn_add_scaled(a, w, each);
+      b = edgernn_add_scaled(b, w + 4, each);
+      c = edgernn_add_scaled(c, w + block, each);
+      d = edgernn_add_scaled(d, w + block + 4, each);
+      e = edgernn_add_scaled(e, w + 2 * block, each);
+      f = edgernn_add_scaled(f, w + 2 * block + 4, each);
     }
-    vst1q_f32(acc, a);
-    vst1q_f32(acc + 4, b);
-    vst1q_f32(acc + 8, c);
-    vst1q_f32(acc + 12, d);
-    vst1q_f32(acc + 16, e);
-    vst1q_f32(acc + 20, f);
+    edgernn_store_four(acc, a);
+    edgernn_store_four(acc + 4, b);
+    edgernn_store_four(acc + 8, c);
+    edgernn_store_four(acc + 12, d);
+    edgernn_store_four(acc + 16, e);
+    edgernn_store_four(acc + 20, f);
   }
   for (; row_blocks; --row_blocks, acc += 8, bias += 8) {
-    float32x4_t low = vld1q_f32(bias), high = vld1q_f32(bias + 4);
+    edgernn_four low = edgernn_load_four(bias), high = edgernn_load_four(bias + 4);
     for (int column = 0; column < columns; ++column, w += 8) {
-      const float32x4_t each = vdupq_n_f32(x[column]);
-      low = vfmaq_f32(low, vld1q_f32(w), each);
-      high = vfmaq_f32(high, vld1q_f32(w + 4), each);
+      low = edgernn_add_scaled(low, w, x[column]);
+      high = edgernn_add_scaled(high, w + 4, x[column]);
     }
-    vst1q_f32(acc, low);
-    vst1q_f32(acc + 4, high);
+    edgernn_store_four(acc, low);
+    edgernn_store_four(acc + 4, high);
   }
 }
 
 #else
+#define EDGERNN_MATVEC_F32_PLAIN
+#endif
+
+#ifdef EDGERNN_MATVEC_F32_PLAIN
 
 static inline void edgernn_matvec_f32(float *acc, const float *w, const float *bias, const float *x, int row_blocks,
                                       int columns) {

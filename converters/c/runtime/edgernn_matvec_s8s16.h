@@ -19,7 +19,7 @@
 
 #if defined(EDGERNN_PORTABLE)
 #define EDGERNN_MATVEC_PLAIN
-#elif defined(__AVX2__)
+#elif defined(__AVX2__) || defined(__SSE2__)
 #include "edgernn_matvec_s8s16_x86.h"
 #elif defined(__aarch64__) && defined(__ARM_NEON) && !defined(__AARCH64EB__)
 #include "edgernn_matvec_s8s16_neon.h"

@@ -1,9 +1,11 @@
-/* edgernn_matvec_s8s16 for AVX2, and for the dot-product instructions of AVX-VNNI and AVX-512 VNNI. */
+/* edgernn_matvec_s8s16 for AVX2, for the dot-product instructions of AVX-VNNI and AVX-512 VNNI, and for any x86-64. */
 #ifndef EDGERNN_MATVEC_S8S16_X86_H
 #define EDGERNN_MATVEC_S8S16_X86_H
 
-#include <immintrin.h>
 #include <stdint.h>
+
+#ifdef __AVX2__
+#include <immintrin.h>
 
 /* sum + pairwise products; exact, since a weight and an activation are never both -32768. */
 static inline __m256i edgernn_dot_x86(__m256i sum, __m256i w, __m256i x) {
@@ -74,4 +76,24 @@ static inline void edgernn_matvec_s8s16(int32_t *acc, const int8_t *w, const int
   }
 }
 
+#else
+#include <emmintrin.h>
+
+static inline void edgernn_matvec_s8s16(int32_t *acc, const int8_t *w, const int32_t *bias, const int16_t *x,
+                                        int row_blocks, int column_groups) {
+  const int16_t *const end = x + column_groups * 4;
+  for (; row_blocks; --row_blocks, acc += 4, bias += 4) {
+    __m128i first = _mm_loadu_si128((const __m128i *)(const void *)bias), second = _mm_setzero_si128();
+    for (const int16_t *column = x; column != end; column += 4, w += 16) {
+      const __m128i four = _mm_loadl_epi64((const __m128i *)(const void *)column);
+      const __m128i all = _mm_loadu_si128((const __m128i *)(const void *)w);
+      const __m128i low = _mm_srai_epi16(_mm_slli_epi16(all, 8), 8), high = _mm_srai_epi16(all, 8);
+      first = _mm_add_epi32(first, _mm_madd_epi16(low, _mm_shuffle_epi32(four, 0x00)));
+      second = _mm_add_epi32(second, _mm_madd_epi16(high, _mm_shuffle_epi32(four, 0x55)));
+    }
+    _mm_storeu_si128((__m128i *)(void *)acc, _mm_add_epi32(first, second));
+  }
+}
+
+#endif
 #endif

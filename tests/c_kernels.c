@@ -10,14 +10,13 @@ static void edgernn_emulator_write(const void *bytes, size_t count) { (void)fwri
 #endif
 #include "edgernn_float.h"
 #include "edgernn_integer.h"
-#include "edgernn_matvec_raw_s8s16.h"
 
 #ifndef MOST_WEIGHTS
 #define MOST_WEIGHTS 40000
 #define MOST_NUMBERS 4096
 #endif
 
-enum { MATVEC, ROUND_HIGH, ROUND_SHIFT, SATURATE, TABLE, DIVIDE, FROM_FLOAT, POWERS, SOFTMAX, MATVEC_F32, FUNCTIONS, RAW };
+enum { MATVEC, ROUND_HIGH, ROUND_SHIFT, SATURATE, TABLE, DIVIDE, FROM_FLOAT, POWERS, SOFTMAX, MATVEC_F32, FUNCTIONS };
 
 static EDGERNN_WORD_ALIGNED int8_t weights[MOST_WEIGHTS];
 static EDGERNN_WORD_ALIGNED int16_t halves[MOST_NUMBERS];
@@ -31,15 +30,12 @@ static float float_weights[MOST_WEIGHTS];
 static void take(void *bytes, int count, size_t size) { (void)edgernn_emulator_read(bytes, (size_t)count * size); }
 static void give(const void *bytes, int count, size_t size) { edgernn_emulator_write(bytes, (size_t)count * size); }
 
-static void matvec(int kind, int row_blocks, int groups) {
+static void matvec(int row_blocks, int groups) {
   take(weights, 16 * row_blocks * groups, 1);
   take(words, 4 * row_blocks, sizeof(int32_t));
   take(halves, 4 * groups, sizeof(int16_t));
   edgernn_emulator_start();
-  if (kind == RAW)
-    edgernn_matvec_raw_s8s16(more_words, weights, words, halves, row_blocks, groups);
-  else
-    edgernn_matvec_s8s16(more_words, weights, words, halves, row_blocks, groups);
+  edgernn_matvec_s8s16(more_words, weights, words, halves, row_blocks, groups);
   edgernn_emulator_stop("matvec");
   give(more_words, 4 * row_blocks, sizeof(int32_t));
 }
@@ -106,7 +102,6 @@ int main(void) {
     const int kind = (int)record[0], first = (int)record[1], second = (int)record[2];
     switch (kind) {
       case MATVEC:
-      case RAW: matvec(kind, first, second); break;
 #if defined(ON_HOST) || defined(__aarch64__)
       case MATVEC_F32: matvec_f32(first, second); break;
 #endif

@@ -16,7 +16,6 @@ from edgernn.converters.c.packing import (
     pack_f32,
     pack_s8,
     pad_rows,
-    round_raw,
 )
 from edgernn.converters.c.scaling import divide_rounded
 from edgernn.converters.c.tables import FunctionTable, exponential_table
@@ -30,7 +29,7 @@ PROGRAM = Path(__file__).parent / "c_kernels.c"
 WARNINGS = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
 KINDS = (  # as in c_kernels.c
     *("matvec", "round_high", "round_shift", "saturate", "table", "divide"),
-    *("from_float", "powers", "softmax", "matvec_f32", "functions", "raw"),
+    *("from_float", "powers", "softmax", "matvec_f32", "functions"),
 )
 Kernels = Callable[[bytes], bytes]
 
@@ -96,24 +95,6 @@ def check_products(kernels: Kernels, sizes: Sequence[tuple[int, int]]) -> None:
         np.testing.assert_array_equal(results[at : at + len(w)], expected, f"{w.shape}")
         at += -(-len(w) // 4) * 4
     assert at == len(results)
-
-
-def check_raw_products(kernels: Kernels, sizes: Sequence[tuple[int, int]]) -> None:
-    random = np.random.default_rng(11)
-    expected, content = [], []
-    for rows, columns in sizes:
-        w, raw = round_raw(np.clip(random.normal(0, 40, (rows, columns)), -127, 127))
-        bias = random.integers(-(2**24), 2**24, rows).astype("i4")
-        largest = min(32767, (2**31 - 2**24 - 1) // int(np.abs(raw).sum(axis=1).max()))
-        for x in (random.integers(-largest, largest + 1, columns), np.where(raw[0] < 0, -largest, largest)):
-            padded = np.pad(x.astype("i2"), (0, -columns % 4))
-            content.append(record("raw", -(-rows // 4), len(padded) // 4, pack_s8(w), pad_rows(bias, 4), padded))
-            expected.append(pad_rows(raw @ x + bias, 4))
-    result = np.frombuffer(kernels(b"".join(content)), "<i4")
-    real = np.concatenate(
-        [np.arange(len(e)) < rows for e, (rows, _) in zip(expected, np.repeat(sizes, 2, 0), strict=True)]
-    )
-    np.testing.assert_array_equal(result[real], np.concatenate(expected)[real])
 
 
 def check_float_products(kernels: Kernels) -> None:

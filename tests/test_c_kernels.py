@@ -16,7 +16,6 @@ from c_kernels import (
     check_numbers,
     check_powers,
     check_products,
-    check_raw_products,
     check_softmax,
     compiled,
     firmware_of,
@@ -28,7 +27,6 @@ from conftest import require_system
 from edgernn.converters.c.packing import (
     pack_f32,
     pack_s8,
-    round_raw,
     unpack_f32,
     unpack_s8,
 )
@@ -58,10 +56,6 @@ SMALL = [(rows, columns) for rows in range(1, 21) for columns in range(1, 21)]
 
 def test_the_product_is_exact_at_every_size_and_at_the_extremes(kernels: Kernels) -> None:
     check_products(kernels, [*SMALL, (37, 64), (96, 16), (100, 300)])
-
-
-def test_the_raw_product_is_exact_for_the_weights_it_stands_for(kernels: Kernels) -> None:
-    check_raw_products(kernels, [*SMALL, (96, 64)])
 
 
 def test_the_small_functions_are_their_definitions_in_numpy(kernels: Kernels) -> None:
@@ -122,7 +116,6 @@ def test_no_sanitizer_objects_and_no_form_reads_beyond_its_arrays(tmp_path: Path
         (tmp_path / name).mkdir()
         kernels = compiled(tmp_path / name, "gcc", [*WARNINGS, *flags, *extra])
         check_products(kernels, [*SMALL, (96, 17)])
-        check_raw_products(kernels, SMALL)
         check_numbers(kernels)
         check_powers(kernels)
         check_softmax(kernels)
@@ -142,7 +135,6 @@ def test_other_processors_compute_the_same_bits(machine: str, tmp_path: Path) ->
         return run(firmware, content).output
 
     check_products(kernels, [(rows, columns) for rows, columns in SMALL if (rows + columns) % 5 == 0])
-    check_raw_products(kernels, [(5, 3), (8, 8), (12, 20)])
     if machine.startswith("cortex-a"):
         check_float_products(kernels)
     if machine != "cortex-m0":  # which has 16 KB
@@ -210,10 +202,3 @@ def test_integer_weights_lie_in_the_order_that_sxtb16_takes() -> None:
     w = np.arange(1, 33).reshape(4, 8).astype("i1")
     assert pack_s8(w)[:8].tolist() == [1, 3, 2, 4, 9, 11, 10, 12]
     assert pack_s8(w)[16:20].tolist() == [5, 7, 6, 8]
-
-
-def test_raw_weights_are_rounded_to_half_a_unit_whatever_leaks_into_them() -> None:
-    real = np.random.default_rng(12).uniform(-127, 127, (50, 30))
-    w, raw = round_raw(real)
-    assert np.abs(raw / 256 - real).max() <= 0.5 + 1e-12
-    assert np.abs(w - real).max() > 0.9  # the bytes alone are not the weights

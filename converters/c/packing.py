@@ -62,29 +62,3 @@ def accumulator_bound(weights: Array, bias: Array, largest: int = 32768) -> int:
 
 def _padded(weights: Array, rows: int, columns: int) -> Array:
     return np.pad(weights, ((0, -weights.shape[0] % rows), (0, -weights.shape[1] % columns)))
-
-
-def round_raw(weights: Array) -> tuple[Array, Array]:
-    """Round weights for `edgernn_matvec_raw_s8s16`, in which every weight has the byte below it as its fraction.
-
-    Each is rounded after the one below it: the error stays half a unit, as with plain rounding.
-
-    Args:
-        weights: reals `[rows, columns]` in units of the int8 weights, between -127 and 127.
-
-    Returns:
-        The int8 weights, and 256 times the weights that they stand for, as integers.
-    """
-    rows, columns = weights.shape
-    padded = np.pad(weights.astype("f8"), ((0, 0), (0, -columns % INTEGER_COLUMNS)))
-    groups = padded.reshape(rows, -1, INTEGER_COLUMNS)
-    integers = np.zeros(groups.shape, "i8")
-    raw = np.zeros(groups.shape, "i8")
-    below = np.zeros(groups.shape[:2], "i8")
-    real = (np.arange(padded.shape[1]) < columns).reshape(groups.shape[1:])
-    for column in _BYTES:
-        rounded = np.clip(np.round(groups[..., column] - below / 256), -128, 127)
-        integers[..., column] = np.where(real[:, column], rounded, 0)  # padding is packed as zero
-        raw[..., column] = 256 * integers[..., column] + below
-        below = integers[..., column] & 255
-    return integers.reshape(rows, -1)[:, :columns].astype("i1"), raw.reshape(rows, -1)[:, :columns]

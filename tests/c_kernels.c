@@ -101,7 +101,7 @@ int main(void) {
   while (edgernn_emulator_read(record, sizeof record) == sizeof record) {
     const int kind = (int)record[0], first = (int)record[1], second = (int)record[2];
     switch (kind) {
-      case MATVEC:
+      case MATVEC: matvec(first, second); break;
 #if defined(ON_HOST) || defined(__aarch64__)
       case MATVEC_F32: matvec_f32(first, second); break;
 #endif

@@ -10,7 +10,8 @@ import math
 from collections.abc import Sequence
 
 from edgernn.comparison.plan import PlannedArtifact, PlannedModel, Sweep
-from edgernn.comparison.results import Artifact, Budget, Latency, Model, Results, Score, Task
+from edgernn.comparison.records import Artifact, Latency, Model, Score, Task
+from edgernn.comparison.results import Budget, Results
 
 STEPS, FEATURES, CLASSES, TEST = 29, 12, 9, 370
 ROUNDS = 15

@@ -6,21 +6,8 @@ import random
 from dataclasses import replace
 from statistics import fmean, stdev
 
-from edgernn.comparison.results import (
-    Answer,
-    Artifact,
-    Budget,
-    Claim,
-    CurvePoint,
-    Difference,
-    Latency,
-    Model,
-    Pairing,
-    Results,
-    Row,
-    Score,
-    Task,
-)
+from edgernn.comparison.records import Artifact, Latency, Model, Score, Task
+from edgernn.comparison.results import Answer, Budget, Claim, CurvePoint, Difference, Pairing, Results, Row
 
 BLOCKS = {"lstm": 4, "gru": 3, "simplernn": 1, "cnn": 3}
 NAMES = {"lstm": "LSTM", "gru": "GRU", "simplernn": "SimpleRNN", "cnn": "CNN"}

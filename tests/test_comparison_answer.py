@@ -7,7 +7,8 @@ from comparison_records import file_records, records, results
 
 from edgernn.comparison.answer import assemble
 from edgernn.comparison.budget import parse_budget
-from edgernn.comparison.results import Artifact, Budget, Model, Results, Score, Task
+from edgernn.comparison.records import Artifact, Model, Score, Task
+from edgernn.comparison.results import Budget, Results
 from edgernn.comparison.words import better_or_worse, listed, points, relative
 from edgernn.report.table import results_document
 

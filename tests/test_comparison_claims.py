@@ -7,7 +7,8 @@ from comparison_records import file_records, records
 from edgernn.comparison.answer import assemble
 from edgernn.comparison.claims import FILE, GATES, MEMORY, SPEED, WEIGHTS
 from edgernn.comparison.learning import DATA, EPOCH, EPOCHS, EXPRESSIVE, QUANTIZATION
-from edgernn.comparison.results import Artifact, Claim, Latency, Model, Task
+from edgernn.comparison.records import Artifact, Latency, Model, Task
+from edgernn.comparison.results import Claim
 
 Change = Callable[[Model], Model]
 OfFile = Callable[[Artifact], Artifact]

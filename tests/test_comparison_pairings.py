@@ -2,7 +2,8 @@ import pytest
 from comparison_records import parameters_of, records
 
 from edgernn.comparison.pairings import pairings
-from edgernn.comparison.results import Artifact, Difference, Latency, Model, Pairing, Task
+from edgernn.comparison.records import Artifact, Latency, Model, Task
+from edgernn.comparison.results import Difference, Pairing
 from edgernn.comparison.rows import rows, runs_by_row
 
 TASK = Task("task", metric="accuracy")

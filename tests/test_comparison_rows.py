@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 from comparison_records import FAILED, REASON, file_records, records
 
-from edgernn.comparison.results import Artifact, Latency, Model, Row, Score, Task
+from edgernn.comparison.records import Artifact, Latency, Model, Score, Task
+from edgernn.comparison.results import Row
 from edgernn.comparison.rows import curves, epoch_threshold, rows
 
 TASK = Task("task", metric="accuracy", baselines=(Score("naive", 0.2), Score("nearest", 0.6)))

@@ -17,7 +17,7 @@ import pytest
 from saved_models import EDGERNN, artifact, folder
 
 from edgernn.cli.main import run
-from edgernn.comparison.results import Artifact, Model
+from edgernn.comparison.records import Artifact, Model
 from edgernn.comparison.store import Store
 from edgernn.errors import InputError
 

@@ -13,7 +13,8 @@ from edgernn.comparison.evidence import Evidence
 from edgernn.comparison.learning import QUANTIZATION
 from edgernn.comparison.pairings import pairings
 from edgernn.comparison.pareto import fronts
-from edgernn.comparison.results import Answer, Artifact, Budget, Model, Results, Task
+from edgernn.comparison.records import Artifact, Model, Task
+from edgernn.comparison.results import Answer, Budget, Results
 from edgernn.comparison.rows import curves, epoch_threshold, rows, runs_by_row
 from edgernn.comparison.savings import in_short, saved, scored
 from edgernn.comparison.simpler import best_network, not_needed, simpler

@@ -9,7 +9,8 @@ from pathlib import Path
 from edgernn.comparison.budget import board_budget, parse_budget
 from edgernn.comparison.existing import plan_files
 from edgernn.comparison.output import write_reports
-from edgernn.comparison.results import Budget, Results, Task
+from edgernn.comparison.records import Task
+from edgernn.comparison.results import Budget, Results
 from edgernn.comparison.session import Comparison, OnProgress, gather, identity, run
 from edgernn.comparison.store import Store
 from edgernn.comparison.tasks import Samples

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from edgernn.comparison.pairings import as_many_parameters
 from edgernn.comparison.plan import FULL
-from edgernn.comparison.results import CurvePoint, Model, Pairing, Row, Task
+from edgernn.comparison.records import Model, Task
+from edgernn.comparison.results import CurvePoint, Pairing, Row
 from edgernn.comparison.rows import Run
 from edgernn.comparison.statistics import Block
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgernn.comparison.plan import PlannedArtifact, planned_artifacts
-from edgernn.comparison.results import Model, Task
+from edgernn.comparison.records import Model, Task
 from edgernn.comparison.session import Comparison
 from edgernn.comparison.tasks import Samples
 from edgernn.errors import InputError

@@ -10,7 +10,8 @@ from statistics import fmean
 from edgernn.comparison.evidence import Evidence, Match
 from edgernn.comparison.pairings import epochs_or_more
 from edgernn.comparison.plan import FULL
-from edgernn.comparison.results import Claim, Model, Verdict
+from edgernn.comparison.records import Model
+from edgernn.comparison.results import Claim, Verdict
 from edgernn.comparison.rows import epochs_to, gain, score_lost
 from edgernn.comparison.statistics import Block, Tested, permutation_test, sampling_error
 from edgernn.comparison.words import amount, better_or_worse, counted, listed, metric_name, points, relative, score_text

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from edgernn.comparison.results import Artifact, Difference, Model, Pairing, Row
+from edgernn.comparison.records import Artifact, Model
+from edgernn.comparison.results import Difference, Pairing, Row
 from edgernn.comparison.rows import Run, epochs_to, score_lost
 from edgernn.comparison.statistics import Block, permutation_test, ratio_over_rounds
 from edgernn.comparison.words import label

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edgernn.comparison.results import CNN
+from edgernn.comparison.records import CNN
 from edgernn.targets import SCHEMES, TARGETS
 
 FULL = 1.0
@@ -13,7 +13,7 @@ FULL = 1.0
 
 @dataclass(frozen=True)
 class PlannedModel:
-    """A network to train; see `edgernn.comparison.results.Model` for the words."""
+    """A network to train; see `edgernn.comparison.records.Model` for the words."""
 
     id: str
     cell: str

@@ -9,7 +9,8 @@ from statistics import fmean, median, median_low, stdev
 from typing import Literal
 
 from edgernn.comparison.plan import FULL
-from edgernn.comparison.results import CNN, NO_CELL, Artifact, CurvePoint, Model, Row, Task
+from edgernn.comparison.records import CNN, NO_CELL, Artifact, Model, Task
+from edgernn.comparison.results import CurvePoint, Row
 from edgernn.report.palette import cell_name
 
 WAY = 0.95  # from the naive baseline to the best score; epochs are counted to there

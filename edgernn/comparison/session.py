@@ -13,8 +13,9 @@ from typing import Any
 from edgernn.comparison.answer import assemble
 from edgernn.comparison.plan import PlannedArtifact, PlannedModel
 from edgernn.comparison.pool import Done, Task, run_all
-from edgernn.comparison.results import Artifact, Budget, Model, Results
-from edgernn.comparison.results import Task as WhatIsLearned
+from edgernn.comparison.records import Artifact, Model
+from edgernn.comparison.records import Task as WhatIsLearned
+from edgernn.comparison.results import Budget, Results
 from edgernn.comparison.store import Store
 from edgernn.comparison.tasks import Samples, Training, make_artifact, measure_artifact, train_model
 from edgernn.comparison.timing import ROUNDS, time_artifacts, timed

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from edgernn.comparison.evidence import Evidence
-from edgernn.comparison.results import CNN, Row
+from edgernn.comparison.records import CNN
+from edgernn.comparison.results import Row
 from edgernn.comparison.rows import gain
 from edgernn.comparison.statistics import Scores, standard_error
 from edgernn.comparison.words import amount, better_or_worse, listed, metric_name, points, score_text

@@ -19,7 +19,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from edgernn.comparison.results import Artifact, Model
+from edgernn.comparison.records import Artifact, Model
 from edgernn.errors import InputError
 from edgernn.files import atomic_write, explained
 

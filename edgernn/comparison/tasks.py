@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edgernn.comparison.plan import PlannedArtifact, PlannedModel
-from edgernn.comparison.results import Artifact, Model
+from edgernn.comparison.records import Artifact, Model
 from edgernn.errors import EdgernnError, EnvironmentProblem
 from edgernn.files import atomic_write
 

@@ -15,7 +15,7 @@ from statistics import median
 
 import numpy as np
 
-from edgernn.comparison.results import Artifact, Latency
+from edgernn.comparison.records import Artifact, Latency
 from edgernn.comparison.store import Store
 from edgernn.converters.tflite.reader import read_tflite
 from edgernn.devices.host.probe import probe

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edgernn.comparison.plan import FULL, Sweep
-from edgernn.comparison.results import CNN, Score, Task
+from edgernn.comparison.records import CNN, Score, Task
 from edgernn.comparison.session import Comparison
 from edgernn.comparison.tasks import Samples, Training
 from edgernn.errors import InputError, one_of

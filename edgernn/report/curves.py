@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean
 
-from edgernn.comparison.results import CurvePoint, Model, Results
+from edgernn.comparison.records import Model
+from edgernn.comparison.results import CurvePoint, Results
 from edgernn.report.canvas import Plot, legend, name_part, new_figure
 from edgernn.report.palette import DASHES, GREY, cell_name, cell_style, in_order
 from edgernn.report.table import score_column

@@ -86,14 +86,17 @@ def command(
     not fit the board, or is worse than --against allows.
     """
     from edgernn.profiling.document import csv_text, profile_document
-    from edgernn.profiling.history import append, compare_with, read_earlier
+    from edgernn.profiling.history import append, check_writable, compare_with, read_earlier
     from edgernn.profiling.latency import Plan
-    from edgernn.profiling.profiler import check_wanted, stages
+    from edgernn.profiling.profiler import stages
+    from edgernn.profiling.wanted import check_wanted
 
     if as_csv and as_json:
         raise InputError("output: must be one of --csv and --json. Found: both.")
     wanted = check_wanted(runtime, Plan(runs, min_seconds, warmup), threads, period_ms, board, static, steps)
     earlier = read_earlier(against, str(artifact)) if against is not None else None
+    if history is not None:
+        check_writable(history)
     found: Profile | None = None
     interrupted = False
     with progress("reading", quiet=as_json or as_csv) as bar:
@@ -119,8 +122,6 @@ def command(
             "regressions": [change.name for change in comparison.regressions(max_regression)],
             "notes": list(comparison.notes),
         }
-    if history is not None:
-        append(history, document)
     if as_json:
         print_json(document)
     elif as_csv:
@@ -131,6 +132,8 @@ def command(
             _print_comparison(comparison, max_regression)
     for text in (*found.notes, *(comparison.notes if comparison else ())):
         note(f"note: {text}")
+    if history is not None:
+        append(history, document)  # last: what was measured is printed even if the disk is full
     if interrupted:
         note("interrupted: what was measured until then is above")
         return 130

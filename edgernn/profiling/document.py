@@ -13,7 +13,7 @@ from edgernn.profiling.fit import fit_document
 from edgernn.profiling.profiler import Profile
 
 SCHEMA, VERSION = "edgernn.profile", 1
-_NOT_IN_CSV = ("layers", "operator_times", "notes", "metadata", "resolver", "fits")  # tables of their own
+_NOT_IN_CSV = ("layers", "operator_times", "notes", "metadata")  # tables of their own
 
 
 def profile_document(found: Profile) -> dict[str, Any]:

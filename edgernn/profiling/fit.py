@@ -85,7 +85,7 @@ def check_fit(board: Board, needs: Needs) -> Fit:
     answers = [item.ok for item in items]
     fits = False if False in answers else None if None in answers else True
     notes = [board.note] if board.note else []
-    if board.runtime == "micro":
+    if board.runtime == "micro" and needs.arena_bytes is not None:
         notes.append("the arena was measured on a 64-bit machine; on this board it is a little smaller.")
     if not board.checked:
         notes.append("the board's figures were not compared with their sources when they were written down.")

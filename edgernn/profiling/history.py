@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,13 +73,29 @@ def append(path: Path, document: Mapping[str, Any]) -> None:
         EnvironmentProblem: the disk is full.
     """
     line = json.dumps(document, separators=(",", ":"), default=str) + "\n"
+    with _writing(path), path.open("ab+") as stream:
+        if stream.tell() and not _ends_line(stream):
+            line = "\n" + line  # an earlier writer was killed within its line, which stays as it is
+        stream.write(line.encode())
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def check_writable(path: Path) -> None:
+    """Refuse, before anything is measured, a history that cannot be written.
+
+    Raises:
+        InputError: it cannot.
+        EnvironmentProblem: the disk is full.
+    """
+    with _writing(path), path.open("ab"):
+        pass
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
     try:
-        with path.open("ab+") as stream:
-            if stream.tell() and not _ends_line(stream):
-                line = "\n" + line  # an earlier writer was killed within its line, which stays as it is
-            stream.write(line.encode())
-            stream.flush()
-            os.fsync(stream.fileno())
+        yield
     except OSError as error:
         message = f"history '{path}': cannot be written: {error.strerror or error}."
         if error.errno in DISK_FULL:

@@ -41,5 +41,6 @@ def profile_micro(file: TfliteFile) -> tuple[Micro | None, tuple[str, ...]]:
     except EnvironmentProblem as error:
         return None, (f"no arena: {error}",)
     except InputError as error:
-        return Micro(isinstance(error, LoadedOnlyError), False, error.message, None, None, needed), ()
+        reason = error.message.partition("Found: ")[2].removesuffix(".") or error.message
+        return Micro(isinstance(error, LoadedOnlyError), False, reason, None, None, needed), ()
     return Micro(True, True, "", arena_bytes(file.content), smallest_arena(file.content), needed), ()

@@ -16,19 +16,18 @@ from edgernn.converters.tflite.file import TfliteFile
 from edgernn.converters.tflite.liveness import peak_activation_bytes
 from edgernn.converters.tflite.reader import read_tflite
 from edgernn.converters.tflite.weighted import FileLayer, custom_operators, layers
-from edgernn.devices.boards import Board, find_board
 from edgernn.devices.host.machine import describe_machine
 from edgernn.devices.host.operator_times import CannotTell, OperatorTimes, operator_times
 from edgernn.devices.host.probe import FreshRun, probe
-from edgernn.devices.host.session import RUNTIMES, open_session
-from edgernn.errors import InputError, one_of
+from edgernn.devices.host.session import open_session
+from edgernn.errors import InputError
 from edgernn.inspection import Inspection, inspect
 from edgernn.profiling.fit import Fit, Needs, check_fit
 from edgernn.profiling.latency import Latency, Plan, measure
 from edgernn.profiling.micro import Micro, profile_micro
+from edgernn.profiling.wanted import Wanted, check_wanted
 
 FRESH_RUNS = 5  # processes that a cold start is the median of
-MOST_THREADS = 256
 
 OnProgress = Callable[[str, float], None]
 
@@ -90,29 +89,6 @@ class Profile:
         return self.latency.p50 / (1000 * self.period_ms)
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What shall be measured.
-
-    Attributes:
-        runtime: whose latency: litert or micro.
-        plan: how long.
-        threads: that LiteRT may use.
-        period_ms: time between two invocations, for the real-time factor.
-        board: that it shall fit on, or None.
-        static: only what the file tells, running nothing.
-        steps: number of time steps, for a Keras model that leaves it open.
-    """
-
-    runtime: str
-    plan: Plan
-    threads: int
-    period_ms: float | None
-    board: Board | None
-    static: bool
-    steps: int | None
-
-
 def profile(
     artifact: Any,
     *,
@@ -152,29 +128,6 @@ def profile(
         pass
     assert found is not None, "there is at least the static stage"
     return found
-
-
-def check_wanted(
-    runtime: str,
-    plan: Plan,
-    threads: int,
-    period_ms: float | None,
-    board: str | None,
-    static: bool,
-    steps: int | None,
-) -> Wanted:
-    """The options, once they are known to be possible.
-
-    Raises:
-        InputError: one is not.
-    """
-    one_of("runtime", runtime, RUNTIMES)
-    plan.check()
-    if not 1 <= threads <= MOST_THREADS:
-        raise InputError(f"threads: must be a whole number from 1 to {MOST_THREADS}. Found: {threads}.")
-    if period_ms is not None and not 0 < period_ms < float("inf"):
-        raise InputError(f"period: must be a positive number of milliseconds. Found: {period_ms}.")
-    return Wanted(runtime, plan, threads, period_ms, find_board(board) if board else None, static, steps)
 
 
 def stages(artifact: Any, wanted: Wanted, on_progress: OnProgress | None = None) -> Iterator[Profile]:

@@ -47,13 +47,13 @@ REQUIREMENTS = (
     Requirement("rich", "rich", "", "13.7", "tables and progress bars"),
     Requirement("flatbuffers", "flatbuffers", "", "24.3", "convert, inspect"),
     Requirement("h5py", "h5py", "convert", "3.10", "convert, inspect: reading Keras files"),
+    Requirement("jinja2", "jinja2", "convert", "3.1", "convert --format c, reports as HTML"),
     Requirement("ai-edge-litert", "ai_edge_litert", "runtime", "2.0", "convert, inspect, verify", not_on="*-armv7l"),
     Requirement("tflite-runtime", "tflite_runtime", "runtime", "2.14", "verify on 32-bit Arm", only_on="*-armv7l"),
     Requirement("tensorflow", "tensorflow", "train", "2.18", "train, verify against Keras"),
     Requirement("keras", "keras", "train", "3.6", "train, verify against Keras"),
     Requirement("tflite-micro", "tflite_micro", "micro", "", "verify --runtime micro", only_on="Linux-x86_64"),
-    Requirement("matplotlib", "matplotlib", "report", "3.8", "plots in reports"),
-    Requirement("jinja2", "jinja2", "report", "3.1", "reports as HTML"),
+    Requirement("matplotlib", "matplotlib", "report", "3.8", "compare: plots in reports"),
 )
 
 UNKNOWN = "unknown"

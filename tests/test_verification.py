@@ -244,7 +244,7 @@ def test_a_warning_free_run_of_the_whole_process() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--runtime", "liter"), "runtime: must be one of litert, micro. Found: 'liter'"),
+        (("--runtime", "liter"), "runtime: must be one of litert, micro, c. Found: 'liter'"),
         (("--oracle", "tf"), "oracle: must be one of keras, reference. Found: 'tf'"),
         (("--tolerance", "-1"), "tolerance: must be a number of at least 0. Found: -1.0"),
         (("--tolerance", "nan"), "tolerance: must be a number of at least 0. Found: nan"),

@@ -91,30 +91,36 @@ def read_board(name: str, text: str) -> Board:
         values: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{where}: must be TOML. Found: {error}.") from error
-    types = {field.name: field.type for field in fields(Board) if field.name != "name"}
-    for key in values.keys() - types.keys():
+    types = {field.name: str(field.type) for field in fields(Board) if field.name != "name"}
+    for key in sorted(values.keys() - types.keys()):
         raise InputError(f"{where}: keys must be {', '.join(types)}. Found: '{key}'.")
     for key, kind in types.items():
         if key not in values:
             if key in ("note", "flash_bytes"):
                 continue
             raise InputError(f"{where}: must have the key '{key}'. Found: none.")
-        if not _suits(values[key], str(kind)):
-            raise InputError(f"{where}: '{key}' must be {kind}. Found: {values[key]!r}.")
+        suits, words = _rule(kind, values[key])
+        if not suits:
+            raise InputError(f"{where}: '{key}' must be {words}. Found: {values[key]!r}.")
+    if values["ram_bytes"] > values["ram_total_bytes"]:
+        found = f"{values['ram_bytes']} and {values['ram_total_bytes']}"
+        raise InputError(f"{where}: 'ram_bytes' must be at most 'ram_total_bytes'. Found: {found}.")
     return Board(name=name, **{**values, "sources": tuple(values["sources"])})
 
 
-def _suits(value: Any, kind: str) -> bool:
+def _rule(kind: str, value: Any) -> tuple[bool, str]:
+    """Whether a value suits a field of that type, and what would."""
     match kind:
         case "int" | "int | None":
-            return isinstance(value, int) and not isinstance(value, bool) and value > 0
+            return isinstance(value, int) and not isinstance(value, bool) and value > 0, "a positive whole number"
         case "bool":
-            return isinstance(value, bool)
+            return isinstance(value, bool), "true or false"
         case "tuple[str, ...]":
-            return isinstance(value, list) and bool(value) and all(isinstance(each, str) and each for each in value)
+            suits = isinstance(value, list) and bool(value) and all(isinstance(each, str) and each for each in value)
+            return suits, "a list of texts"
         case "Kind":
-            return value in get_args(Kind)
+            return value in get_args(Kind), f"one of {', '.join(get_args(Kind))}"
         case "BoardRuntime":
-            return value in get_args(BoardRuntime)
+            return value in get_args(BoardRuntime), f"one of {', '.join(get_args(BoardRuntime))}"
         case _:
-            return isinstance(value, str) and bool(value)
+            return isinstance(value, str) and bool(value), "a text"

@@ -20,7 +20,9 @@ from edgernn.converters.tflite.counting import count
 from edgernn.converters.tflite.file import TfliteFile
 from edgernn.converters.tflite.reader import read_tflite
 from edgernn.devices.host.child import run_module
+from edgernn.devices.host.litert import refused
 from edgernn.devices.host.session import open_session
+from edgernn.devices.host.stderr import captured_stderr
 from edgernn.errors import EdgernnError, EnvironmentProblem, InputError
 
 _SECONDS, _LONGEST = 60.0, 1800.0  # limits for a model without and with any number of multiply-accumulates
@@ -110,12 +112,18 @@ def _run_once(content: bytes, runtime: str, threads: int) -> FreshRun:
     before = _resident_bytes()
     session = open_session(file, runtime, threads=threads)
     session.feed({info.name: info.noise() for info in session.inputs})
-    start = time.perf_counter()
-    try:
-        session.invoke()
-    except InputError as error:
-        raise LoadedOnlyError(error.message, hint=error.hint) from error
-    first = time.perf_counter() - start
+    failure: InputError | None = None
+    with captured_stderr() as report:
+        start = time.perf_counter()
+        try:
+            session.invoke()
+        except InputError as error:
+            failure = error
+        first = time.perf_counter() - start
+    if failure is not None:
+        if runtime == "micro" and report:  # its Python errors do not say why, its kernels do
+            failure = refused("TFLite-Micro", file, failure, report[0])
+        raise LoadedOnlyError(failure.message, hint=failure.hint)
     opening = session.opening
     return FreshRun(1e6 * opening.load, 1e6 * opening.allocate, 1e6 * first, max(0, _resident_bytes() - before))
 

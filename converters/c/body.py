@@ -191,11 +191,15 @@ class Body:
         """Nested loops over a shape; `inner` is called with the index and writes the innermost lines."""
         if len(names) == len(shape):
             self.known, self.loads = {}, set()
-            inner(names)
+            if math.prod(shape) == 1:
+                with self.lines.block():
+                    inner(names)
+            else:
+                inner(names)
             self.known = {}
             return
         size = shape[len(names)]
-        if size == 1 and len(shape) > 1:
+        if size == 1:
             self._loops(shape, inner, (*names, "0"))
             return
         name = f"{'ijkl'[len(names)]}{self.level or ''}"

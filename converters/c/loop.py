@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from edgernn.converters.c.program import C_TYPES, Slot
+from edgernn.converters.c.program import Slot
 from edgernn.graph import Node, Scan, Value
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def write_initial(body: Body, initial: Value, slot: Slot) -> None:
     """The first state; zeros need no constant."""
     count = math.prod(initial.shape)
     if initial.data is not None and not initial.data.any():
-        body.lines.add(f"memset({slot.pointer}, 0, {count} * sizeof({C_TYPES[initial.dtype]}));")
+        with body.lines.loop("i", count):
+            body.lines.add(f"{slot.at('i')} = 0;")
     else:
         body.store([(initial, slot)])

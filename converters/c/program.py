@@ -149,9 +149,9 @@ class Lines:
         self.text.append("    " * self.depth + line if line else "")
 
     @contextmanager
-    def block(self, opening: str) -> Iterator[None]:
+    def block(self, opening: str = "") -> Iterator[None]:
         """Lines in braces behind `opening`."""
-        self.add(f"{opening} {{")
+        self.add(f"{opening} {{".strip())
         self.depth += 1
         yield
         self.depth -= 1
@@ -161,7 +161,7 @@ class Lines:
     def loop(self, variable: str, count: int | str) -> Iterator[None]:
         """Lines that are done for variable = 0 ... count - 1; a loop of one turn is none."""
         if count == 1:
-            with self.block(""):
+            with self.block():
                 self.add(f"const int {variable} = 0;")
                 yield
         else:

@@ -32,6 +32,9 @@ from edgernn.passes import (
 )
 from edgernn.quantization import Plan, quantize
 
+# Of the magnitudes of a row's weights: times 2^15, the largest activation, it leaves the accumulator 3 % of its 31 bits
+# for the bias and for what rounding adds. A row of more than some 500 large weights gets a coarser unit for that.
+LARGEST_SUM = 0.97 * 2**16
 CScheme = Literal["float32", "int8"]
 CIo = Literal["float32", "int8", "int16"]
 
@@ -116,6 +119,7 @@ def lower(
         per_channel=True,
         clip=clip,
         outputs="int16",
+        largest_sum=LARGEST_SUM,
         power_of_two=True,
     )
     return quantize(graph, calibrate(graph, samples), plan, float_io=io == "float32"), masks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,6 +46,7 @@ class Plan:
         per_channel: one weight scale per row of an Affine instead of one per tensor.
         clip: how much of a calibrated range is kept, for 8-bit tensors.
         outputs: type of the graph's outputs, if it is another than that of its inputs.
+        largest_sum: of the magnitudes of a row's integer weights, so that sums fit the accumulator.
         power_of_two: whether the scales of 16-bit tensors are powers of two.
     """
 
@@ -58,4 +60,5 @@ class Plan:
     per_channel: bool
     clip: ClipMethod
     outputs: DType | None = None
+    largest_sum: float = math.inf
     power_of_two: bool = False

@@ -195,9 +195,13 @@ class _Quantizer:
         bias = node.inputs[-1] if operator.bias else zero_bias(f"{node.output.name}_bias", node.output.shape[-1])
         moments = self.moments.get(node.inputs[0]) if isinstance(operator, ops.Affine) else None
         if moments is None:
-            kernel = quantize_kernel(kernel, operator, per_channel=self.plan.per_channel)
+            kernel = quantize_kernel(
+                kernel, operator, per_channel=self.plan.per_channel, largest_sum=self.plan.largest_sum
+            )
         else:
-            kernel, bias = quantize_to_data(kernel, bias, moments, per_channel=self.plan.per_channel)
+            kernel, bias = quantize_to_data(
+                kernel, bias, moments, per_channel=self.plan.per_channel, largest_sum=self.plan.largest_sum
+            )
         integers = quantize_bias(bias, inputs[0], kernel, operator, wide=self.plan.wide_bias)
         return replace(operator, bias=True), [*inputs, kernel, integers]
 

@@ -18,27 +18,40 @@ def channel_axis(operator: ops.Operator) -> int:
     return 1 if isinstance(operator, ops.DepthwiseConv) else 0
 
 
-def symmetric(array: np.ndarray, *, axis: int | None = None, levels: int = 127) -> Quantization:
-    """Zero point 0 and the largest magnitude at `levels`, per tensor or per element of `axis`."""
+def symmetric(
+    array: np.ndarray, *, axis: int | None = None, levels: int = 127, largest_sum: float = np.inf
+) -> Quantization:
+    """Zero point 0 and the largest magnitude at `levels`, per tensor or per element of `axis`.
+
+    Args:
+        array: real numbers.
+        axis: that has a scale for each element.
+        levels: the largest integer.
+        largest_sum: of the integers' magnitudes that share a scale; where it would be passed, the scale is coarser.
+    """
+    magnitude = np.abs(array.astype("f8"))
     if axis is None:
-        largest = np.asarray([np.abs(array).max(initial=0.0)])
+        largest, total = np.asarray([magnitude.max(initial=0.0)]), np.asarray([magnitude.sum()])
     else:
-        largest = np.abs(array).max(axis=tuple(k for k in range(array.ndim) if k != axis))
-    scales = np.where(largest > 0, largest, 1.0) / levels
+        others = tuple(k for k in range(array.ndim) if k != axis)
+        largest, total = magnitude.max(axis=others), magnitude.sum(axis=others)
+    scales = np.maximum(np.where(largest > 0, largest, 1.0) / levels, total / largest_sum)
     return Quantization(tuple(float(np.float32(scale)) for scale in scales), 0, axis or 0)
 
 
-def quantize_kernel(kernel: Value, operator: ops.Operator, *, per_channel: bool) -> Value:
+def quantize_kernel(kernel: Value, operator: ops.Operator, *, per_channel: bool, largest_sum: float = np.inf) -> Value:
     """int8 in [-127, 127]; convolutions always have one scale per output channel, as their kernels expect."""
     axis = channel_axis(operator) if per_channel or not isinstance(operator, ops.Affine) else None
-    quantization = symmetric(kernel.constant, axis=axis)
+    quantization = symmetric(kernel.constant, axis=axis, largest_sum=largest_sum)
     integers = np.clip(quantization.quantize(kernel.constant, "int8"), -127, 127).astype("int8")
     return replace(kernel, dtype="int8", data=integers, quantization=quantization)
 
 
-def quantize_to_data(kernel: Value, bias: Value, moments: np.ndarray, *, per_channel: bool) -> tuple[Value, Value]:
+def quantize_to_data(
+    kernel: Value, bias: Value, moments: np.ndarray, *, per_channel: bool, largest_sum: float = np.inf
+) -> tuple[Value, Value]:
     """int8 weights of an Affine rounded by `round_to_data`, and the real bias that goes with them."""
-    quantization = symmetric(kernel.constant, axis=0 if per_channel else None)
+    quantization = symmetric(kernel.constant, axis=0 if per_channel else None, largest_sum=largest_sum)
     scales = np.asarray(quantization.scales)
     integers, shifted = round_to_data(kernel.constant, bias.constant, scales, moments)
     rounded = replace(kernel, dtype="int8", data=integers, quantization=quantization)

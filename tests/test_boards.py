@@ -52,9 +52,11 @@ def test_a_board_is_plausible(board: Board) -> None:
     assert board.ram_bytes % 4 == 0
     assert all(len(source) > 20 for source in board.sources)
     assert not board.note.endswith(".")
+    assert board.note or board.ram_bytes == board.ram_total_bytes, "the note says where the rest of the RAM goes"
     if board.kind == "micro":
         assert board.runtime == "micro"
         assert board.flash_bytes is not None
+        assert board.flash_bytes % KIB == 0
         assert 32 * KIB <= board.flash_bytes <= 16 * KIB * KIB
         assert 8 * KIB <= board.ram_bytes <= 2 * KIB * KIB
         assert 16 <= board.clock_mhz <= 1000
@@ -122,6 +124,8 @@ def test_the_table_shows_every_board_and_this_machine(capsys: pytest.CaptureFixt
     (pico,) = (line for line in lines if line.split()[:1] == ["raspberry-pi-pico"])
     assert "2,048.0 KiB" in pico
     assert "256.0 KiB" in pico
+    (phone,) = (line for line in lines if line.split()[:1] == ["android-high"])
+    assert "12 GiB" in phone
 
 
 def test_json_holds_every_field(capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,6 +135,15 @@ def test_json_holds_every_field(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(document["host"]) == {"processor", "architecture", "cores", "system", "python"}
     assert [board["name"] for board in document["boards"]] == [board.name for board in boards()]
     assert all(board["sources"] and board["ram_bytes"] for board in document["boards"])
+
+
+def test_a_table_of_one_kind_has_no_row_for_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["devices", "--kind", "linux"]) == 0
+    printed = capsys.readouterr().out
+    assert "raspberry-pi-4" in printed
+    assert "0.5 GiB" in printed
+    assert "host" not in printed
+    assert "esp32" not in printed
 
 
 @pytest.mark.parametrize("kind", ["micro", "linux", "android"])

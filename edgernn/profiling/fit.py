@@ -22,7 +22,7 @@ class Needs:
         model_bytes: of the file.
         arena_bytes: of the smallest arena that works; None if it was not run on TFLite-Micro.
         rss_bytes: growth of a process on LiteRT; None if it was not measured.
-        operators: their names.
+        operators: their names, each once.
         custom: those that are not built in.
         micro_runs: whether TFLite-Micro runs it; None if that was not tried.
         micro_reason: why not.
@@ -96,6 +96,7 @@ def _micro(board: Board, needs: Needs) -> tuple[Item, ...]:
     flash = needs.model_bytes + MICRO_CODE_BYTES
     ram = None if needs.arena_bytes is None else needs.arena_bytes + MICRO_STACK_BYTES
     runs = False if needs.custom else needs.micro_runs
+    kinds = f"{len(needs.operators)} kinds"
     reason = f"not built in: {', '.join(needs.custom)}" if needs.custom else needs.micro_reason
     return (
         _bytes("flash", flash, board.flash_bytes, f"model {needs.model_bytes:,} + TFLite-Micro {MICRO_CODE_BYTES:,}"),
@@ -105,15 +106,16 @@ def _micro(board: Board, needs: Needs) -> tuple[Item, ...]:
             board.ram_bytes,
             "arena not measured" if ram is None else f"arena {needs.arena_bytes:,} + stack {MICRO_STACK_BYTES:,}",
         ),
-        Item("operators", None, None, reason or ("all run" if runs else "not tried on TFLite-Micro"), runs),
+        Item("operators", None, None, reason or (f"{kinds}, all run" if runs else "not tried on TFLite-Micro"), runs),
     )
 
 
 def _linux(board: Board, needs: Needs) -> tuple[Item, ...]:
-    ram = None if needs.rss_bytes is None else needs.rss_bytes
-    custom = f"not built in: {', '.join(needs.custom)}" if needs.custom else "all built in"
+    kinds = f"{len(needs.operators)} kinds, all built in"
+    custom = f"not built in: {', '.join(needs.custom)}" if needs.custom else kinds
+    ram = "not measured" if needs.rss_bytes is None else "growth of a process on LiteRT here"
     return (
-        _bytes("RAM", ram, board.ram_bytes, "not measured" if ram is None else "growth of a process on LiteRT here"),
+        _bytes("RAM", needs.rss_bytes, board.ram_bytes, ram),
         Item("operators", None, None, custom, not needs.custom),
     )
 

@@ -203,7 +203,9 @@ class Body:
             self._loops(shape, inner, (*names, "0"))
             return
         name = f"{'ijkl'[len(names)]}{self.level or ''}"
-        with self.lines.loop(name, size):
+        innermost = math.prod(shape[len(names) + 1 :]) == 1
+        # Turns are independent: memory that is written holds nothing else that is read, but a state at its own element.
+        with self.lines.loop(name, size, independent=innermost):
             self._loops(shape, inner, (*names, name))
 
     # --- nodes ----------------------------------------------------------------------------------------------------

@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from edgernn.converters.c.packing import pack_f32, pack_s8
 
+from edgernn.converters.c.packing import pack_f32, pack_s8
 from edgernn.converters.c.program import C_TYPES, Slot
 from edgernn.converters.c.reference import product_multiplier, reduce_multiplier
 from edgernn.converters.c.tables import exponential_table

@@ -158,12 +158,20 @@ class Lines:
         self.add("}")
 
     @contextmanager
-    def loop(self, variable: str, count: int | str) -> Iterator[None]:
-        """Lines that are done for variable = 0 ... count - 1; a loop of one turn is none."""
+    def loop(self, variable: str, count: int | str, *, independent: bool = False) -> Iterator[None]:
+        """Lines that are done for variable = 0 ... count - 1; a loop of one turn is none.
+
+        Args:
+            variable: counts.
+            count: of turns.
+            independent: whether no turn reads what another one writes, which compilers cannot see behind tables.
+        """
         if count == 1:
             with self.block():
                 self.add(f"const int {variable} = 0;")
                 yield
         else:
+            if independent:
+                self.add("EDGERNN_INDEPENDENT")
             with self.block(f"for (int {variable} = 0; {variable} < {count}; ++{variable})"):
                 yield

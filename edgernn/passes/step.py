@@ -101,7 +101,9 @@ class _Stepping:
             case _:
                 raise NoStepError(f"layer '{node.layer}' ({type(operator).__name__}) looks at several steps at once")
         outputs = tuple(replace(value, shape=value.shape[1:]) for value in node.outputs)
-        inputs = tuple(self._operand(value) for value in node.inputs)
+        rank = max(len(value.shape) for value in node.inputs if value in self.now)
+        elementwise = isinstance(operator, _EACH)
+        inputs = tuple(self._operand(value, rank if elementwise else 0) for value in node.inputs)
         self.nodes.append(replace(node, operator=operator, inputs=inputs, outputs=outputs))
         self.now.update(zip(node.outputs, outputs, strict=True))
 
@@ -109,9 +111,12 @@ class _Stepping:
     def _rank(node: Node) -> int:
         return len(node.inputs[0].shape)
 
-    def _operand(self, value: Value) -> Value:
+    def _operand(self, value: Value, rank: int) -> Value:
+        """The value in one step; a constant that spans all steps loses that axis."""
         if value in self.now:
             return self.now[value]
+        if value.data is not None and len(value.shape) == rank > 0 and value.shape[0] == 1:
+            return replace(value, shape=value.shape[1:], data=value.data[0])
         if value.data is not None and len(value.shape) > 1 and value.shape[0] == self.steps > 1:
             raise NoStepError(f"constant '{value.name}' differs from step to step")
         return self.last.get(value, value)

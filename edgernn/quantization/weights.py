@@ -35,7 +35,8 @@ def symmetric(
     else:
         others = tuple(k for k in range(array.ndim) if k != axis)
         largest, total = magnitude.max(axis=others), magnitude.sum(axis=others)
-    scales = np.maximum(np.where(largest > 0, largest, 1.0) / levels, total / largest_sum)
+    count = array.size / largest.size  # of numbers that share a scale, each of which may be rounded up by a half
+    scales = np.maximum(np.where(largest > 0, largest, 1.0) / levels, total / max(largest_sum - count / 2, 1.0))
     return Quantization(tuple(float(np.float32(scale)) for scale in scales), 0, axis or 0)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,8 @@ from edgernn.graph import DType, Graph, Value
 from edgernn.metrics import Metric, task_metric
 from edgernn.samples import Samples, Source, load_samples
 
+_AT_ONCE = 64  # samples
+
 
 @dataclass(frozen=True)
 class Artifact:
@@ -45,15 +47,25 @@ class Artifact:
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
 
-    def open(self, runtime: str) -> Session:
+    def open(self, runtime: str, device: str | None = None) -> Session:
         """The artifact ready to run; a .tflite that would crash the runtime is refused first.
+
+        Args:
+            runtime: that runs it.
+            device: an emulated machine for a folder of C, ``qemu:cortex-m4``; None for this machine.
 
         Raises:
             InputError: the runtime does not take it.
             EnvironmentProblem: the runtime is not installed.
         """
         if isinstance(self.content, TfliteFile):
+            if device is not None:
+                raise InputError("device: must be given a folder of C. Found: a .tflite.", hint="convert --format c.")
             probe(self.content, runtime)
+        elif device is not None:
+            from edgernn.devices.emulators.model import EmulatedSession
+
+            return EmulatedSession(self.content, device)
         return open_session(self.content, runtime)
 
 
@@ -194,9 +206,21 @@ def run_samples(
             fed[info.name] = info.quantize(samples.inputs[pairs.inputs[info.name]])
     infos = {info.name: info for info in session.outputs}
     rows: list[list[Array]] = []
-    for k in range(samples.count):
-        session.reset()
-        outputs = session.run({name: array[k : k + 1] for name, array in fed.items()})
-        rows.append([infos[name].dequantize(outputs[name]) for name in pairs.outputs])
-        on_count(k + 1, samples.count)
+    for start in range(0, samples.count, _AT_ONCE):
+        end = min(start + _AT_ONCE, samples.count)
+        for outputs in _answers(session, [{name: a[k : k + 1] for name, a in fed.items()} for k in range(start, end)]):
+            rows.append([infos[name].dequantize(outputs[name]) for name in pairs.outputs])
+            on_count(len(rows), samples.count)
     return tuple(np.concatenate(column) for column in zip(*rows, strict=True))
+
+
+def _answers(session: Session, samples: Sequence[Mapping[str, Array]]) -> Iterator[dict[str, Array]]:
+    """Each from a fresh state; an emulated machine takes them in one go, since starting it is what takes long."""
+    from edgernn.devices.emulators.model import EmulatedSession
+
+    if isinstance(session, EmulatedSession):
+        yield from session.run_many(samples)
+        return
+    for sample in samples:
+        session.reset()
+        yield session.run(sample)

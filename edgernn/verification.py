@@ -72,6 +72,7 @@ def verify(
     runtime: str | None = None,
     tolerance: float | None = None,
     oracle: str | None = None,
+    device: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> VerifyResult:
     """Run every sample through an artifact and through its Keras model, each from a fresh state.
@@ -83,6 +84,7 @@ def verify(
         runtime: litert, micro for TFLite-Micro, or c; by default c for a folder of C, else litert.
         tolerance: on the relative error; by default that of the artifact's scheme.
         oracle: keras, or reference for edgernn's own float arithmetic; by default Keras if it is installed.
+        device: an emulated machine that runs a folder of C, ``qemu:cortex-m4``; None for this machine.
         on_progress: is told what is being done, how many samples are done, and of how many.
 
     Raises:
@@ -101,7 +103,7 @@ def verify(
     read = _read(model, found)
     samples = load_samples(data, read.graph, "data")
     pairs = Pairs.match(read, found)
-    session = found.open(runtime)
+    session = found.open(runtime, device)
     outputs = run_samples(session, pairs, samples, lambda done, of: report(f"running on {runtime}", done, of))
     report("starting Keras", 0, 0)
     expected = expected_outputs(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from edgernn.cli.growth import Share, check_growth, print_comparison
 from edgernn.cli.inspect import COUNTED
 from edgernn.cli.output import json_option, kib, note, print_json, print_table, progress
 from edgernn.errors import CheckFailed, InputError
@@ -20,23 +21,6 @@ if TYPE_CHECKING:
 _SUMMED = ("microseconds", "share", "calls")
 
 
-class Share(click.ParamType[Any]):
-    """A share as ``10%`` or ``0.1``."""
-
-    name = "share"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The share as a number."""
-        text = str(value).strip()
-        try:
-            number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-        except ValueError:
-            number = -1.0
-        if not 0 <= number < float("inf"):
-            self.fail(f"must be a share such as 10% or 0.1. Found: '{value}'.", param, ctx)
-        return number
-
-
 @click.command()
 @click.argument("artifact", type=click.Path(path_type=Path))
 @click.option(
@@ -47,6 +31,7 @@ class Share(click.ParamType[Any]):
 @click.option("--warmup", default=10, show_default=True, help="Invocations before that, at least.")
 @click.option("--threads", default=1, show_default=True, help="That LiteRT may use.")
 @click.option("--period-ms", type=float, help="Time between two invocations, for the real-time factor.")
+@click.option("--device", help="Run a folder of C on an emulated machine: qemu:cortex-m4, say.")
 @click.option("--board", help="Check whether it fits on this board; 'edgernn devices' lists them.")
 @click.option("--static", is_flag=True, help="Tell only what the file says, and run nothing.")
 @click.option("--steps", type=int, help="Number of time steps, where a Keras model leaves it open.")
@@ -71,6 +56,7 @@ def command(
     warmup: int,
     threads: int,
     period_ms: float | None,
+    device: str | None,
     board: str | None,
     static: bool,
     steps: int | None,
@@ -82,8 +68,8 @@ def command(
 ) -> int:
     """Measure ARTIFACT on this machine: bytes, memory, latency, and whether it fits a board.
 
-    ARTIFACT is a .tflite of any tool, or a Keras model, of which only the static part is told. Exit status 1 if it does
-    not fit the board, or is worse than --against allows.
+    ARTIFACT is a .tflite of any tool, a folder of C, or a Keras model, of which only the static part is told. Exit
+    status 1 if it does not fit the board, or is worse than --against allows.
     """
     from edgernn.profiling.document import csv_text, profile_document
     from edgernn.profiling.history import append, check_writable, compare_with, read_earlier
@@ -93,6 +79,22 @@ def command(
 
     if as_csv and as_json:
         raise InputError("output: must be one of --csv and --json. Found: both.")
+    from edgernn.devices.host.c import is_c_project
+
+    if is_c_project(artifact):
+        from edgernn.cli.profile_c import profile_folder
+
+        plan = Plan(runs, min_seconds, warmup)
+        earlier = read_earlier(against, str(artifact)) if against is not None else None
+        document = profile_folder(artifact, device, plan, board, history, as_csv=as_csv, as_json=as_json)
+        if earlier is not None:
+            growth = compare_with(earlier, document)
+            if not (as_csv or as_json):
+                print_comparison(growth, max_regression)
+            check_growth(growth, max_regression)
+        return 0
+    if device is not None:
+        raise InputError("device: must be given a folder of C. Found: another artifact.", hint="convert --format c.")
     wanted = check_wanted(runtime, Plan(runs, min_seconds, warmup), threads, period_ms, board, static, steps)
     earlier = read_earlier(against, str(artifact)) if against is not None else None
     if history is not None:
@@ -129,7 +131,7 @@ def command(
     else:
         print_profile(found)
         if comparison is not None:
-            _print_comparison(comparison, max_regression)
+            print_comparison(comparison, max_regression)
     for text in (*found.notes, *(comparison.notes if comparison else ())):
         note(f"note: {text}")
     if history is not None:
@@ -148,11 +150,10 @@ def _check(found: Profile, comparison: Comparison | None, limit: float) -> None:
         from edgernn.profiling.fit import shortfalls
 
         broken.append(f"board '{found.fit.board.name}': the model must fit. Found: {'; '.join(shortfalls(found.fit))}.")
-    if comparison is not None and (worse := comparison.regressions(limit)):
-        grown = ", ".join(f"{change.name} by {100 * change.growth:.1f} %" for change in worse)
-        broken.append(f"regression: nothing may grow by more than {100 * limit:g} %. Found: {grown}.")
     if broken:
         raise CheckFailed("\n".join(broken))
+    if comparison is not None:
+        check_growth(comparison, limit)
 
 
 def print_profile(found: Profile) -> None:
@@ -258,24 +259,6 @@ def _running_rows(found: Profile) -> list[tuple[str, str]]:
     if found.real_time_factor is not None:
         rows.append(("real-time factor", f"{found.real_time_factor:.4g} of a period of {found.period_ms:g} ms"))
     return rows
-
-
-def _print_comparison(comparison: Comparison, limit: float) -> None:
-    worse = comparison.regressions(limit)
-    _table(
-        "against the earlier profile",
-        ("Figure", "Before", "Now", "Growth", "Judged"),
-        [
-            (
-                change.name,
-                f"{change.before:,.6g}",
-                f"{change.now:,.6g}",
-                f"{100 * change.growth:+.1f} %",
-                "too much" if change in worse else "ok" if change.judged else "-",
-            )
-            for change in comparison.changes
-        ],
-    )
 
 
 def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--runtime", metavar="litert|micro|c", help="What runs the artifact.  [default: litert; c for a folder of C]"
 )
+@click.option("--device", help="Run a folder of C on an emulated machine: qemu:cortex-m4, say.")
 @click.option("--tolerance", type=float, help="Largest relative error that passes.  [default: by the scheme]")
 @click.option(
     "--oracle",
@@ -39,6 +40,7 @@ def command(
     artifact: Path,
     data: Path,
     runtime: str | None,
+    device: str | None,
     tolerance: float | None,
     oracle: str | None,
     as_json: bool,
@@ -57,7 +59,16 @@ def command(
             bar.describe(stage)
             bar.update(done, of or None)
 
-        result = verify(model, artifact, data, runtime=runtime, tolerance=tolerance, oracle=oracle, on_progress=show)
+        result = verify(
+            model,
+            artifact,
+            data,
+            runtime=runtime,
+            tolerance=tolerance,
+            oracle=oracle,
+            device=device,
+            on_progress=show,
+        )
     if as_json:
         print_json(_document(model, artifact, result))
     else:

@@ -17,7 +17,10 @@ from edgernn.profiling.document import SCHEMA, VERSION
 _HINT = "give what 'edgernn profile --json' printed, or a file that --history wrote."
 # What a regression is judged by. All of it is better when it is less. Cold start and resident memory are shown, but not
 # judged: they depend on what the system has in its caches, by more than any limit that is of use.
-_JUDGED = ("model_bytes", "activation_bytes", "arena_bytes", "latency_us.p50")
+_JUDGED = (
+    *("model_bytes", "activation_bytes", "arena_bytes", "latency_us.p50"),
+    *("flash_engine_bytes", "ram_bytes", "instructions_per_step"),  # of C on an emulated machine
+)
 _SHOWN = ("latency_us.p99", "cold_start_us", "rss_bytes")
 _OF_THE_MACHINE = ("latency_us.p50", "latency_us.p99", "cold_start_us", "rss_bytes")
 _ROUNDING = 1e-9  # 1100 / 1000 - 1 is a little more than 0.1

@@ -1,0 +1,153 @@
+"""A profile of a folder of C: its memory, its time on this machine, and its cost on an emulated one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from edgernn.devices.emulators.model import Cost, EmulatedSession
+from edgernn.devices.host.c import CProject, CSession, read_c_project
+from edgernn.devices.host.machine import describe_machine
+from edgernn.errors import InputError
+from edgernn.profiling.latency import Latency, Plan, measure
+
+
+@dataclass(frozen=True)
+class CProfile:
+    """What is known of a folder of C.
+
+    Attributes:
+        project: the folder.
+        time: when it was measured, ISO 8601 with offset.
+        compiler: that compiled it for this machine.
+        latency: of a whole sequence on this machine, Python's call included; None where an emulated machine was asked
+            for.
+        cost: on that machine.
+    """
+
+    project: CProject
+    time: str
+    compiler: str = ""
+    latency: Latency | None = None
+    cost: Cost | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of the figures."""
+        if self.cost is not None:
+            return ("instructions are counted under emulation; they are not cycles, and none of this is time.",)
+        if self.latency is not None and self.latency.noisy:
+            return ("the machine's speed changed while it was measured: close other programs, or raise --min-seconds.",)
+        return ()
+
+
+def profile_c(
+    folder: Any,
+    *,
+    device: str | None,
+    plan: Plan,
+    on_progress: Callable[[str, float], None] = lambda stage, share: None,
+) -> CProfile:
+    """Compile a folder of C and measure it, here or on an emulated machine.
+
+    Args:
+        folder: that `edgernn convert --format c` wrote.
+        device: an emulated machine, ``qemu:cortex-m4``; None for this machine.
+        plan: how long to measure here.
+        on_progress: is told what is being done, and which share of it is.
+
+    Raises:
+        InputError: it is no such folder, or does not compile or fit; no such machine.
+        EnvironmentProblem: a compiler or the emulator is not installed.
+    """
+    project = read_c_project(folder)
+    now = datetime.now(UTC).astimezone().isoformat(timespec="seconds")
+    plan.check()
+    if device is not None:
+        on_progress(f"running on {device}", 0)
+        return CProfile(project, now, cost=EmulatedSession(project, device).cost())
+    on_progress("compiling", 0)
+    session = CSession(project)
+    session.feed({info.name: info.noise() for info in session.inputs})
+    latency = measure(session.invoke, plan, lambda share: on_progress("timing", share))
+    return CProfile(project, now, session.description, latency)
+
+
+def refuse_board(board: str | None) -> None:
+    """A folder of C says itself what it needs.
+
+    Raises:
+        InputError: a board is asked for.
+    """
+    if board is not None:
+        raise InputError(
+            "board: is checked for a .tflite. Found: a folder of C.",
+            hint="its README says what it needs; --device qemu:cortex-m4 measures code and stack.",
+        )
+
+
+def c_document(found: CProfile) -> dict[str, Any]:
+    """What `--json` prints; the keys that a .tflite has too have the same names."""
+    from edgernn import __version__
+
+    own, cost = found.project.own, found.cost
+    return {
+        "schema": "edgernn.profile",
+        "version": 1,
+        "artifact": str(found.project.folder),
+        "kind": "c",
+        "time": found.time,
+        "edgernn": str(__version__),
+        "runtime": "c",
+        "runtime_package": cost.compiler if cost else found.compiler,
+        "device": {"name": cost.device} if cost else {"name": "host", **describe_machine()},
+        "threads": 1,
+        "scheme": own["scheme"],
+        "parameters": own["parameters"],
+        "macs": own["macs"],
+        "macs_per_step": own["macs_per_step"],
+        "counted": "metadata",
+        "model_bytes": own["constant_bytes"],
+        "scratch_bytes": own["scratch_bytes"],
+        "state_bytes": own["state_bytes"],
+        "latency_us": asdict(found.latency) | {"noisy": found.latency.noisy} if found.latency else None,
+        **{key: value for key, value in (asdict(cost).items() if cost else ()) if key not in ("device", "compiler")},
+        "complete": True,
+        "notes": list(found.notes),
+    }
+
+
+def c_rows(found: CProfile) -> list[tuple[str, str]]:
+    """The same for people."""
+    own, cost, times = found.project.own, found.cost, found.latency
+
+    def size(count: int) -> str:
+        return f"{count:,} bytes"
+
+    rows = [
+        ("folder", f"{found.project.folder}, C, {own['scheme']}"),
+        ("parameters", f"{own['parameters']:,}, as the folder says"),
+        ("multiply-accumulates", f"{own['macs']:,}, per time step {own['macs_per_step']:,}"),
+        ("constants in flash", size(own["constant_bytes"])),
+        ("working memory", size(own["scratch_bytes"])),
+    ]
+    if own["streams"]:
+        rows.append(("state of a stream", size(own["state_bytes"])))
+    if times is not None:
+        rows += [
+            ("latency", f"{times.p50:,.1f} us median of {times.runs:,} sequences, {found.compiler}"),
+            ("  p90, p95, p99", f"{times.p90:,.1f} us, {times.p95:,.1f} us, {times.p99:,.1f} us"),
+        ]
+    if cost is not None:
+        counts = (("instructions per step", cost.instructions_per_step), ("  per sequence", cost.instructions_per_run))
+        rows.append(("device", f"{cost.device}, {cost.compiler}"))
+        rows += [(name, f"{count:,}") for name, count in counts if count is not None]
+        rows += [
+            ("code and tables", size(cost.flash_engine_bytes)),
+            ("weights", size(cost.flash_weights_bytes)),
+            ("stack", size(cost.stack_bytes)),
+            ("RAM in all", size(cost.ram_bytes)),
+        ]
+    return rows

@@ -1,0 +1,108 @@
+"""Models as C on emulated machines: the same bits as here, the same instructions at every step, and what they cost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import require_system
+from saved_models import folder, signal
+
+import edgernn
+from edgernn.cli.main import run
+from edgernn.devices.emulators.machines import MACHINES, machine
+from edgernn.devices.emulators.model import EmulatedSession
+from edgernn.devices.host.c import CProject, CSession, read_c_project
+from edgernn.errors import InputError
+
+HERE = [name for name in MACHINES if name != "riscv32"]
+
+
+def project(tmp_path: Path, model: str, scheme: str = "int8", **options: Any) -> CProject:
+    output = tmp_path / "model"
+    calibration = folder() / "calibration.npz"
+    edgernn.convert(folder() / model, output, format="c", quantize=scheme, calibration=calibration, **options)
+    return read_c_project(output)
+
+
+def require(name: str) -> None:
+    """Skip, or fail where no skip is allowed, without the machine's tools."""
+    if missing := machine(name).missing():
+        require_system(missing[0])
+
+
+@pytest.mark.parametrize("model", ["gru.keras", "lstm.h5"])
+@pytest.mark.parametrize("name", [*HERE, pytest.param("riscv32", marks=pytest.mark.slow)])
+def test_every_machine_gives_the_same_bits_and_its_steps_take_the_same_instructions(
+    name: str, model: str, tmp_path: Path
+) -> None:
+    require(name)
+    made = project(tmp_path, model)
+    session = EmulatedSession(made, f"qemu:{name}")
+    (entry,), (exit_,) = made.inputs, made.outputs
+    samples = [{entry.name: entry.quantize(x[None])} for x in signal(5, 3)]
+    here = CSession(made)
+    there = session.run_many(samples)
+    for sample, answer in zip(samples, there, strict=True):
+        np.testing.assert_array_equal(answer[exit_.name], here.run(sample)[exit_.name])
+    cost = session.cost()
+    assert cost == session.cost()
+    if cost.instructions_per_step is not None and cost.instructions_per_run is not None:
+        assert 100 < cost.instructions_per_step < cost.instructions_per_run
+    assert cost.stack_bytes < 512
+    assert cost.ram_bytes == made.own["scratch_bytes"] + made.own["state_bytes"] + cost.stack_bytes
+
+
+@pytest.mark.parametrize("name", ["cortex-m4", "cortex-a72"])
+def test_float_models_run_there_too(name: str, tmp_path: Path) -> None:
+    require(name)
+    made = project(tmp_path, "gru.keras", "float32")
+    (entry,), (exit_,) = made.inputs, made.outputs
+    sample = {entry.name: signal(1, 4)}
+    there = EmulatedSession(made, f"qemu:{name}").run(sample)[exit_.name]
+    assert np.abs(there - CSession(made).run(sample)[exit_.name]).max() < 1e-5
+
+
+def test_a_step_is_the_same_number_of_instructions_every_time(tmp_path: Path) -> None:
+    require("cortex-m4")
+    from edgernn.devices.emulators.running import run as run_firmware
+
+    session = EmulatedSession(project(tmp_path, "gru.keras"), "qemu:cortex-m4")
+    noise = {info.name: info.noise() for info in session.inputs}
+    counts = run_firmware(session.firmware, b"\1" + session._bytes(noise)).instructions["step"]
+    assert len(counts) == session.inputs[0].shape[1]
+    assert len(set(counts)) == 1
+
+
+def test_the_commands_take_a_device(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    require("cortex-m4")
+    made = project(tmp_path, "gru.keras")
+    model, data = str(folder() / "gru.keras"), str(folder() / "test.npz")
+    arguments = [str(made.folder), "--device", "qemu:cortex-m4"]
+    assert run(["verify", model, *arguments, "--data", data, "--oracle", "reference"]) == 0
+    assert "C on qemu:cortex-m4" in capsys.readouterr().out
+    assert run(["profile", *arguments, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    for key in ("instructions_per_step", "stack_bytes", "flash_engine_bytes", "flash_weights_bytes", "ram_bytes"):
+        assert found[key] > 0, key
+    assert found["flash_engine_bytes"] <= 4096
+    earlier = tmp_path / "earlier.json"
+    earlier.write_text(json.dumps({**found, "instructions_per_step": found["instructions_per_step"] // 2}))
+    assert run(["profile", *arguments, "--against", str(earlier)]) == 1
+    assert "instructions_per_step by" in capsys.readouterr().err
+    assert run(["profile", str(made.folder), "--min-seconds", "0.05"]) == 0
+    assert "latency" in capsys.readouterr().out
+
+
+def test_no_such_device_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = project(tmp_path, "gru.keras")
+    with pytest.raises(InputError, match=r"must be qemu:MACHINE\. Found: 'cortex-m4'"):
+        EmulatedSession(made, "cortex-m4")
+    assert run(["profile", str(made.folder), "--device", "qemu:z80"]) == 2
+    assert "choose one of cortex-m0" in capsys.readouterr().err
+    assert run(["profile", str(folder() / "gru.keras"), "--device", "qemu:cortex-m4"]) == 2
+    assert "must be given a folder of C" in capsys.readouterr().err
+    assert run(["profile", str(made.folder), "--board", "esp32"]) == 2

@@ -106,3 +106,22 @@ def test_no_such_device_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert run(["profile", str(folder() / "gru.keras"), "--device", "qemu:cortex-m4"]) == 2
     assert "must be given a folder of C" in capsys.readouterr().err
     assert run(["profile", str(made.folder), "--board", "esp32"]) == 2
+
+
+def test_real_speech_gives_the_same_bits_here_and_there(tmp_path: Path) -> None:
+    require("cortex-m4")
+    from edgernn.training import build, write_samples
+
+    write_samples("japanese-vowels", tmp_path)
+    build("japanese-vowels", cell="gru", units=12, output=tmp_path / "run")
+    calibration, model = tmp_path / "calibration.npz", tmp_path / "run" / "model.keras"
+    edgernn.convert(model, tmp_path / "speech", format="c", quantize="int8", calibration=calibration)
+    made = read_c_project(tmp_path / "speech")
+    with np.load(tmp_path / "test.npz") as data:
+        spoken = data["x"][:20]
+    entry, mask = made.inputs
+    samples = [{entry.name: entry.quantize(x[None]), mask.name: (x[None] != 0).any(-1)} for x in spoken]
+    here, (exit_,) = CSession(made), made.outputs
+    there = EmulatedSession(made, "qemu:cortex-m4").run_many(samples)
+    for sample, answer in zip(samples, there, strict=True):
+        np.testing.assert_array_equal(answer[exit_.name], here.run(sample)[exit_.name])

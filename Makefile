@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup quickstart test test-all check check-static benchmark format clean
+.PHONY: help setup quickstart test test-all check check-static benchmark benchmark-c format clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -48,6 +48,9 @@ check-static: $(STAMP)
 
 benchmark: $(STAMP) ## Measure edgernn and the stock converter side by side.
 	@$(BIN)/python -m benchmarks.run
+
+benchmark-c: $(STAMP) ## Measure C beside LiteRT and ONNX Runtime here, and its instructions on emulated machines.
+	@$(BIN)/python -m benchmarks.c_host
 
 format: $(STAMP) ## Format the code and mend what the linter can.
 	@$(BIN)/ruff format .

@@ -8,6 +8,8 @@
 
 #if defined(EDGERNN_PORTABLE)
 #define EDGERNN_MATVEC_F32_PLAIN
+#elif defined(__AVX512F__)
+#include "edgernn_matvec_f32_avx512.h"
 #elif defined(__AVX2__) && defined(__FMA__)
 #include <immintrin.h>
 

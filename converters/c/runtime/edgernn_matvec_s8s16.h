@@ -19,6 +19,8 @@
 
 #if defined(EDGERNN_PORTABLE)
 #define EDGERNN_MATVEC_PLAIN
+#elif defined(__AVX512BW__) && defined(__AVX512VNNI__)
+#include "edgernn_matvec_s8s16_avx512.h"
 #elif defined(__AVX2__) || defined(__SSE2__)
 #include "edgernn_matvec_s8s16_x86.h"
 #elif defined(__aarch64__) && defined(__ARM_NEON) && !defined(__AARCH64EB__)

@@ -114,6 +114,8 @@ def requantize(source: Value, result: Value, x: Array) -> Array:
 
 
 def _aligned(source: Value, x: Array, result: Value) -> Array:
+    if source.quantization == result.quantization:
+        return x  # flags and 8-bit numbers are only moved
     return sat16(align(x.astype("i8"), fraction_bits(source), fraction_bits(result)))
 
 

@@ -1,0 +1,362 @@
+"""The walk over a window model that makes its stream; pure, from graph to graph, so that every back end has it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from edgernn.graph import Graph, Node, Rewrite, Scan, Value
+from edgernn.graph import operators as ops
+from edgernn.passes.stream import rules
+from edgernn.passes.stream.edges import Edge, Output, State, Streamed, per_hop_shape, renamed
+from edgernn.passes.stream.memory import Memory
+from edgernn.passes.stream.reductions import running
+from edgernn.passes.stream.rules import NoStreamError
+from edgernn.passes.unroll import copy_step
+
+_EACH = (ops.Binary, ops.Unary, ops.Requantize, ops.Select, ops.Or, ops.Gather, ops.Differs)
+_ALONG_LAST = (ops.Affine, ops.Softmax)
+_LARGEST_HOP = 1024
+
+
+def stream(graph: Graph, hop: int | None = None, lookahead: int = 0) -> Streamed:
+    """The stream of a model over a window.
+
+    Args:
+        graph: float or quantized; its sequences have their time axis first.
+        hop: frames per step; None takes the fewest that the model's strides allow.
+        lookahead: for how many frames an answer may be late, since a layer looks ahead.
+
+    Raises:
+        NoStreamError: a rule is broken.
+    """
+    frames = hop or 1
+    while True:
+        try:
+            return _Stream(graph, frames, lookahead).streamed()
+        except NoStreamError as error:
+            if hop is not None or not error.hop or error.hop > _LARGEST_HOP:
+                raise
+            frames = error.hop
+
+
+class _Stream:
+    """The values of the window model as values of one step."""
+
+    def __init__(self, graph: Graph, hop: int, lookahead: int) -> None:
+        self.graph, self.hop, self.lookahead = graph, hop, lookahead
+        self.memory = Memory()
+        self.edges: dict[Value, Edge] = {}
+        self.single: dict[Value, Value] = {}  # without a time axis, in every step anew
+        self.skip: dict[Value, int] = {}  # hops before such a value is valid
+        self.fixed: set[Value] = set()  # depends on no sequence
+        self.inputs: list[Value] = []
+        self.timed: list[bool] = []
+
+    def streamed(self) -> Streamed:
+        self._bind_inputs()
+        for node in self.graph.nodes:
+            self._node(node)
+        outputs = [self._output(value) for value in self.graph.outputs]
+        states = self.memory.states
+        graph = replace(
+            self.graph,
+            inputs=(*self.inputs, *(state.value for state in states)),
+            outputs=(*(value for value, _ in outputs), *(state.next for state in states)),
+            nodes=tuple(self.memory.nodes),
+        )
+        known = tuple(output for _, output in outputs)
+        return Streamed(graph, tuple(states), known, self.hop, tuple(self.timed))
+
+    def _bind_inputs(self) -> None:
+        shapes = [value.shape for value in self.graph.inputs]
+        lengths = {shape[0] for shape in shapes if len(shape) > 1} or {shape[0] for shape in shapes if shape}
+        if len(lengths) != 1:
+            raise NoStreamError(rules.SEQUENCE, self.graph.name, f"inputs of the shapes {[list(s) for s in shapes]}")
+        (steps,) = lengths
+        for value in self.graph.inputs:
+            timed = value.shape[:1] == (steps,)
+            self.timed.append(timed)
+            if timed:
+                element = value.shape[1:]
+                frame = replace(value, shape=per_hop_shape(element, self.hop))
+                self.edges[value] = Edge(frame, self.hop)
+                self.inputs.append(frame)
+            else:
+                self.fixed.add(value)
+                self.inputs.append(value)
+
+    # --- nodes ------------------------------------------------------------------------------------------------------
+
+    def _node(self, node: Node) -> None:
+        timed = any(value in self.edges for value in node.inputs)
+        if isinstance(node.operator, Scan) and timed:
+            self._scan(node, node.operator)
+        elif timed:
+            self._sequence(node)
+        elif isinstance(node.operator, ops.Broadcast) and self._spans(node):
+            self._spread(node, node.operator)
+        else:
+            self._single(node)
+
+    def _single(self, node: Node) -> None:
+        """A node beside the sequences: once in every step."""
+        self.memory.nodes.append(replace(node, inputs=tuple(self.single.get(v, v) for v in node.inputs)))
+        if all(value.data is not None or value in self.fixed for value in node.inputs):
+            self.fixed.update(node.outputs)
+        skip = max((self.skip.get(value, 0) for value in node.inputs), default=0)
+        self.skip.update(dict.fromkeys(node.outputs, skip))
+
+    def _spans(self, node: Node) -> bool:
+        source, shape = node.inputs[0], node.output.shape
+        steps = next(value.shape[0] for value in self.edges)
+        fixed = source.data is not None or source in self.fixed
+        return (
+            fixed and len(shape) > 1 and shape[0] == steps and (len(source.shape) < len(shape) or source.shape[0] == 1)
+        )
+
+    def _spread(self, node: Node, operator: ops.Broadcast) -> None:
+        """The same for every frame."""
+        value = renamed(node.output, "", per_hop_shape(node.output.shape[1:], self.hop))
+        source = node.inputs[0]
+        if self.hop == 1 and len(source.shape) == len(operator.shape):
+            source = self.memory.reshaped(source, source.shape[1:], node.layer)
+        self.memory.emit(ops.Broadcast(value.shape), (source,), value, node.layer)
+        self.edges[node.output] = Edge(value, self.hop)
+
+    def _sequence(self, node: Node) -> None:
+        """A node that reads sequences, and is no loop."""
+        operator, x = node.operator, node.inputs[0]
+        steps = x.shape[0] if x.shape else 0
+        match operator:
+            case ops.Pad(before=before, after=after):
+                edge = self.memory.masked(self.edges[x], node.layer)
+                self.edges[node.output] = replace(edge, wait=edge.wait - before, ahead=edge.ahead + after)
+            case ops.Slice(begin=begin, end=end) if end - begin == 1 and end == steps:
+                self._last(node)
+            case ops.Slice(begin=begin, end=end, stride=1) if end - begin > 1:
+                edge = self._begun(x, node.layer)
+                ahead = max(0, edge.ahead - (steps - end))
+                self.edges[node.output] = replace(edge, wait=edge.wait + begin, ahead=ahead)
+            case ops.Conv(stride=stride, dilation=dilation):
+                self._windows(node, (node.inputs[1].shape[1] - 1) * dilation, stride)
+            case ops.DepthwiseConv(stride=stride, dilation=dilation):
+                self._windows(node, (node.inputs[1].shape[0] - 1) * dilation, stride)
+            case ops.Pool(size=size, stride=stride, same=same):
+                if same and size > 1:
+                    raise NoStreamError(rules.POOLED, node.layer, "padding='same'")
+                self._windows(replace(node, operator=replace(operator, same=False)), size - 1, stride)
+            case ops.Reduce(function=function, axis=axis) if axis % len(x.shape) == 0:
+                edge = self._present(x, node.layer)
+                value = running(self.memory, edge, function, node)
+                self.single[node.output] = self.memory.reshaped(value, node.output.shape, node.layer)
+                self.skip[node.output] = edge.hops(edge.per_hop - 1)
+            case ops.Reverse():
+                raise NoStreamError(rules.FORWARD, node.layer, "a reversed sequence")
+            case _:
+                self._elementwise(node)
+
+    def _elementwise(self, node: Node) -> None:
+        """What does the same to every element."""
+        edges = self._aligned(node)
+        first = edges[0]
+        operator = self._each(node, first.per_hop)
+        rank = max(len(value.shape) for value in node.inputs if value in self.edges)
+        inputs = tuple(self._operand(node, value, rank, first.per_hop) for value in node.inputs)
+        ahead = max(edge.ahead for edge in edges)
+        outputs = []
+        for value in node.outputs:
+            outputs.append(replace(value, shape=per_hop_shape(value.shape[1:], first.per_hop)))
+            self.edges[value] = Edge(outputs[-1], first.per_hop, first.wait, ahead)
+        self.memory.nodes.append(replace(node, operator=operator, inputs=inputs, outputs=tuple(outputs)))
+
+    def _each(self, node: Node, count: int) -> ops.Operator:
+        """The operator as it works on a hop."""
+        operator, x = node.operator, next(value for value in node.inputs if value in self.edges)
+        rank, shape = len(x.shape), node.outputs[0].shape
+        drop = 1 if count == 1 else 0
+        match operator:
+            case ops.Reshape() if shape[:1] == x.shape[:1]:
+                return ops.Reshape(per_hop_shape(shape[1:], count))
+            case ops.Broadcast() if shape[:1] == x.shape[:1]:
+                return ops.Broadcast(per_hop_shape(shape[1:], count))
+            case ops.Transpose(permutation=(0, *rest)):
+                return ops.Transpose(tuple(k - drop for k in rest) if drop else operator.permutation)
+            case ops.Concat(axis=axis) | ops.Split(axis=axis) | ops.Reduce(axis=axis) if axis % rank > 0:
+                return replace(operator, axis=axis if axis < 0 else axis - drop)
+            case _ if isinstance(operator, _EACH) or (isinstance(operator, _ALONG_LAST) and rank > 1):
+                return operator
+        raise NoStreamError(rules.WHOLE, node.layer, type(operator).__name__)
+
+    def _operand(self, node: Node, value: Value, rank: int, count: int) -> Value:
+        """An operand in one hop; a constant with an axis of one step loses that with the step."""
+        if value in self.edges:
+            return self.edges[value].value
+        if value.data is None and value not in self.fixed:
+            raise NoStreamError(rules.WHOLE, node.layer, f"'{value.name}', known only at the end")
+        leads = isinstance(node.operator, (*_EACH, ops.Concat)) and not isinstance(node.operator, ops.Gather)
+        if not leads or len(value.shape) < rank or not rank:
+            return self.single.get(value, value)
+        if value.shape[0] != 1:
+            if value.data is None or (value.data != value.data[:1]).any():
+                raise NoStreamError(rules.SAME_WEIGHTS, node.layer, f"'{value.name}'")
+            value = replace(value, shape=(1, *value.shape[1:]), data=value.data[:1])
+        if isinstance(node.operator, ops.Concat) and count > 1 and value.data is not None:
+            return replace(value, shape=(count, *value.shape[1:]), data=np.repeat(value.data, count, axis=0))
+        if count > 1:
+            return value
+        if value.data is None:
+            return self.memory.reshaped(value, value.shape[1:], node.layer)
+        return replace(value, shape=value.shape[1:], data=value.data[0])
+
+    def _aligned(self, node: Node) -> list[Edge]:
+        """The sequences that a node reads, all waiting as long as the slowest."""
+        read = [value for value in dict.fromkeys(node.inputs) if value in self.edges]
+        if len(read) > 1 or not isinstance(node.operator, (ops.Requantize, ops.Reshape)):  # those keep zeros
+            for value in read:
+                self._begun(value, node.layer)
+        wait = max(self.edges[value].wait for value in read)
+        rates = {self.edges[value].per_hop for value in read}
+        if len(rates) > 1:
+            raise NoStreamError(rules.WHOLE, node.layer, "sequences of different rates")
+        for value in read:
+            self.edges[value] = self.memory.delayed(self.edges[value], wait, node.layer)
+        return [self.edges[value] for value in read]
+
+    def _windows(self, node: Node, context: int, stride: int) -> None:
+        """A convolution or pooling: element j reads elements j * stride to j * stride + context."""
+        edge = self._begun(node.inputs[0], node.layer, -context)
+        if edge.per_hop % stride:
+            hop = self.hop * stride // np.gcd(edge.per_hop, stride)
+            raise NoStreamError(rules.HOP, node.layer, f"a hop of {self.hop}, with {hop} it would work", hop=int(hop))
+        count = edge.per_hop // stride
+        wait = -(-(context + edge.wait - stride + 1) // stride)
+        past = wait * stride - edge.wait  # elements before this hop that its first window reads
+        joined = self.memory.ring(edge, max(0, past), node.layer)
+        begin, length = max(0, -past), (count - 1) * stride + context + 1
+        if (begin, length) != (0, joined.shape[0]):
+            part = renamed(joined, "_read", (length, *edge.element))
+            joined = self.memory.emit(ops.Slice(begin, begin + length), (joined,), part, node.layer)
+        shape = (count, *node.output.shape[1:])
+        result = renamed(node.output, "", shape)
+        self.memory.nodes.append(replace(node, inputs=(joined, *node.inputs[1:]), outputs=(result,)))
+        value = self.memory.reshaped(result, per_hop_shape(shape[1:], count), node.layer)
+        self.edges[node.output] = Edge(value, count, wait, -(-edge.ahead // stride))
+
+    def _last(self, node: Node) -> None:
+        """The last element so far."""
+        edge = self._present(node.inputs[0], node.layer)
+        value = edge.value
+        if edge.per_hop > 1:
+            part = renamed(value, "_last", (1, *edge.element))
+            value = self.memory.emit(ops.Slice(edge.per_hop - 1, edge.per_hop), (value,), part, node.layer)
+        self.single[node.output] = self.memory.reshaped(value, node.output.shape, node.layer)
+        self.skip[node.output] = edge.hops(edge.per_hop - 1)
+
+    def _present(self, value: Value, layer: str) -> Edge:
+        """A sequence without padding before it, that does not look further ahead than is allowed."""
+        edge = self._begun(value, layer)
+        frames = edge.ahead * self.hop // edge.per_hop
+        if frames > self.lookahead:
+            plural = "s" if frames > 1 else ""
+            raise NoStreamError(rules.PRESENT, layer, f"it looks {frames} frame{plural} ahead")
+        return edge
+
+    def _begun(self, value: Value, layer: str, least: int = 0) -> Edge:
+        """A sequence whose padding before the first frame is none, or what a convolution takes up."""
+        edge = self.edges[value]
+        if edge.wait < least:
+            raise NoStreamError(rules.LED, layer, f"{least - edge.wait} elements before the first frame")
+        return edge
+
+    # --- loops ------------------------------------------------------------------------------------------------------
+
+    def _scan(self, node: Node, scan: Scan) -> None:
+        """A loop over the stream: as many steps as the hop has elements, from the states of the last one."""
+        if scan.reverse:
+            raise NoStreamError(rules.FORWARD, node.layer, "a recurrence that runs from the end")
+        if any(isinstance(inner.operator, Scan) for inner in scan.body.nodes):
+            raise NoStreamError(rules.FLAT_LOOP, node.layer, "a loop in every step")
+        initial, sequences = node.inputs[: scan.carries], node.inputs[scan.carries :]
+        if any(value.data is None for value in initial):
+            raise NoStreamError(rules.KNOWN_START, node.layer, "a state that the model computes")
+        if any(value not in self.edges for value in sequences):
+            raise NoStreamError(rules.WHOLE, node.layer, "a sequence that is known only at the end")
+        for value in sequences:
+            self._present(value, node.layer)
+        edge = self._aligned(node)[0]
+        carries = scan.body.inputs[: scan.carries]
+        waits = [edge.hops(slot) for slot in range(edge.per_hop)]
+        if edge.per_hop > 1 and not any(waits):
+            following, columns = self._loop(node, scan, edge)
+        else:
+            following, columns = self._steps(node, scan, edge, waits)
+        for value, start, end in zip(carries, initial, following, strict=True):
+            self.memory.states.append(State(value, end, start))
+        self.single.update(zip(node.outputs, following, strict=False))
+        self.skip.update(dict.fromkeys(node.outputs[: scan.carries], edge.hops(edge.per_hop - 1)))
+        for value, column in zip(node.outputs[scan.carries :], columns, strict=True):
+            self.edges[value] = Edge(column, edge.per_hop, edge.wait)
+
+    def _loop(self, node: Node, scan: Scan, edge: Edge) -> tuple[list[Value], list[Value]]:
+        """Many steps in one go, as a loop."""
+        inputs = (*scan.body.inputs[: scan.carries], *(self.edges[v].value for v in node.inputs[scan.carries :]))
+        body = replace(scan.body, inputs=tuple(replace(value, name=f"{value.name}@") for value in scan.body.inputs))
+        now = dict(zip(scan.body.inputs, body.inputs, strict=True))
+        nodes = tuple(replace(n, inputs=tuple(now.get(v, v) for v in n.inputs)) for n in body.nodes)
+        body = replace(body, nodes=nodes, outputs=tuple(now.get(value, value) for value in body.outputs))
+        outputs = [replace(value, shape=value.shape) for value in node.outputs[: scan.carries]]
+        outputs += [replace(v, shape=(edge.per_hop, *v.shape[1:])) for v in node.outputs[scan.carries :]]
+        operator = replace(scan, body=body, steps=edge.per_hop)
+        self.memory.nodes.append(replace(node, operator=operator, inputs=inputs, outputs=tuple(outputs)))
+        return outputs[: scan.carries], outputs[scan.carries :]
+
+    def _steps(self, node: Node, scan: Scan, edge: Edge, waits: list[int]) -> tuple[list[Value], list[Value]]:
+        """Step after step; while an element is not valid yet, the states stay what they are."""
+        state = scan.body.inputs[: scan.carries]
+        columns: list[list[Value]] = [[] for _ in scan.body.outputs[scan.carries :]]
+        for slot, hops in enumerate(waits):
+            frames = [self._slot(self.edges[value], slot, node.layer) for value in node.inputs[scan.carries :]]
+            if edge.per_hop == 1:
+                now = dict(zip(scan.body.inputs, [*state, *frames], strict=True))
+                for inner in scan.body.nodes:
+                    self.memory.nodes.append(replace(inner, inputs=tuple(now.get(v, v) for v in inner.inputs)))
+                results = tuple(now.get(value, value) for value in scan.body.outputs)
+                new, answers = results[: scan.carries], results[scan.carries :]
+            else:
+                rewrite = Rewrite()
+                new, answers = copy_step(scan.body, scan.carries, [*state, *frames], slot, rewrite)
+                self.memory.nodes += rewrite.nodes
+            if hops:
+                kept = []
+                for old, value in zip(state, new, strict=True):
+                    held = renamed(value, "_held", value.shape)
+                    kept.append(self.memory.emit(ops.Select(), (self.memory.waits(hops), old, value), held, node.layer))
+                new = tuple(kept)
+            state = new
+            for column, value in zip(columns, answers, strict=True):
+                column.append(value)
+        if edge.per_hop == 1:
+            return list(state), [column[0] for column in columns]
+        stacked = []
+        for column, value in zip(columns, node.outputs[scan.carries :], strict=True):
+            parts = tuple(self.memory.reshaped(part, (1, *part.shape), node.layer) for part in column)
+            joined = renamed(value, "", (edge.per_hop, *value.shape[1:]))
+            stacked.append(self.memory.emit(ops.Concat(0), parts, joined, node.layer))
+        return list(state), stacked
+
+    def _slot(self, edge: Edge, slot: int, layer: str) -> Value:
+        """One element of a hop."""
+        if edge.per_hop == 1:
+            return edge.value
+        part = renamed(edge.value, f"_at{slot}", (1, *edge.element))
+        self.memory.emit(ops.Slice(slot, slot + 1), (edge.value,), part, layer)
+        return self.memory.reshaped(part, edge.element, layer)
+
+    def _output(self, value: Value) -> tuple[Value, Output]:
+        if value in self.edges:
+            edge = self._present(value, value.name)
+            skip = edge.hops(edge.per_hop - 1)
+            return edge.value, Output(skip, edge.per_hop, max(0, edge.wait - skip * edge.per_hop))
+        return self.single.get(value, value), Output(self.skip.get(value, 0))

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any
 
 _VERBS = {
+    "StreamingSession": "edgernn.streaming.session:StreamingSession",
     "compare": "edgernn.comparison.comparing:compare",
     "convert": "edgernn.conversion:convert",
     "inspect": "edgernn.inspection:inspect",
@@ -21,7 +22,7 @@ _VERBS = {
     "verify": "edgernn.verification:verify",
 }
 
-__all__ = ["__version__", "compare", "convert", "inspect", "profile", "recipes", "train", "verify"]
+__all__ = ["StreamingSession", "__version__", "compare", "convert", "inspect", "profile", "recipes", "train", "verify"]
 
 
 def __getattr__(name: str) -> Any:

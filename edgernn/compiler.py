@@ -11,6 +11,7 @@ import numpy as np
 from edgernn.calibration import ClipMethod, calibrate, multiplied_values
 from edgernn.converters.tflite.arithmetic import FLOAT_KERNELS, TfliteArithmetic
 from edgernn.converters.tflite.loop import Loop
+from edgernn.converters.tflite.states import stream_metadata
 from edgernn.converters.tflite.writer import write
 from edgernn.errors import UnsupportedError
 from edgernn.graph import DType, Graph, Value, map_bodies
@@ -32,6 +33,7 @@ from edgernn.passes import (
 )
 from edgernn.quantization import Plan, quantize
 from edgernn.quantization.weights_only import dynamic_weights, half_weights, white_noise
+from edgernn.streaming.options import StreamOptions
 from edgernn.targets import INTEGER_SCHEMES, Form, Io, Scheme, Target
 
 _LARGEST = 1.6  # a phone's file, in weight bytes, before faster loops cost too many bytes
@@ -48,6 +50,7 @@ class Options:
         form: how loops are written.
         io: type of the artifact's inputs and outputs.
         clip: how much of a calibrated 8-bit range is kept.
+        stream: how the model is streamed; None for one of whole windows.
     """
 
     scheme: Scheme
@@ -55,6 +58,7 @@ class Options:
     form: Form
     io: Io
     clip: ClipMethod
+    stream: StreamOptions | None = None
 
 
 def compile_graph(
@@ -87,9 +91,14 @@ def compile_graph(
     if masks:
         described = [{"name": mask.name, "source": mask.source, "differs_from": mask.value} for mask in masks]
         metadata = {**metadata, "masks": described}
+    loop: Loop = "while-variable" if options.form == "while-variable" else "while"
+    if options.stream is not None:
+        streamed = options.stream.apply(graph)
+        kept = options.stream.state == "internal"
+        metadata = {**metadata, "streaming": stream_metadata(streamed, kept=kept)}
+        return write(streamed.graph, loop, metadata, streamed.states, kept=kept)
     if options.form == "unrolled":
         graph = unroll(graph)
-    loop: Loop = "while-variable" if options.form == "while-variable" else "while"
     plain = write(graph, loop, metadata)
     if options.target.block > 1:
         blocked = write(block_steps(graph, options.target.block), loop, metadata)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ from edgernn.converters.keras.reader import ReadModel, read_model
 from edgernn.errors import InputError, one_of
 from edgernn.files import atomic_write, check_writable
 from edgernn.samples import Samples, Source, load_samples
+from edgernn.streaming.options import StateForm, stream_options
 from edgernn.targets import FORMS, FUSED_SCHEMES, INTEGER_SCHEMES, SCHEMES, TARGETS, Io, Scheme, Target
 
 FORMATS = ("tflite", "c")
 IOS: tuple[Io, ...] = ("float32", "int8", "int16")
 _ALLOWED_IO: dict[Scheme, tuple[Io, ...]] = {"int8": IOS, "int16x8": ("float32", "int16")}
 _HASH_DIGITS = 16  # of the source's SHA-256; a microcontroller pays for every byte of metadata
+_STATES: dict[str, StateForm] = {"phone": "io", "micro": "io"}  # see docs/streaming.md for what each costs
 _INSTEAD = {"dynamic": "int8", "float16": "float32"}  # for a target that cannot run a scheme
 
 
@@ -36,6 +39,10 @@ def convert(
     clip: str | None = None,
     format: str = "tflite",
     name: str | None = None,
+    streaming: bool = False,
+    hop: int | None = None,
+    lookahead: int = 0,
+    state: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> ConvertResult:
     """Convert a Keras model. Neither Keras nor TensorFlow is imported for a model in a file.
@@ -53,6 +60,10 @@ def convert(
         clip: how much of the calibrated ranges to keep: minmax, percentile or mse.
         format: tflite, or c for a folder of C99 that needs no runtime.
         name: prefix of the identifiers in C; by default the name of the folder.
+        streaming: a model that takes one frame, or a hop of them, and keeps its state, instead of a whole window.
+        hop: frames per step; by default the fewest that the model's strides allow.
+        lookahead: for how many frames an answer may be late, for layers that look ahead.
+        state: io, as inputs and outputs, or internal, kept by the runtime; by default the best for the target.
         on_progress: is told what is being done.
 
     Raises:
@@ -66,10 +77,16 @@ def convert(
 
         if form is not None:
             raise InputError("form: is of a .tflite's loops; C has one form.", hint="leave --form out.")
-        return convert_c(model, output, quantize, io, clip, calibration, steps, name, on_progress or _ignore)
+        if state is not None:
+            raise InputError("state: is of a .tflite; C has a struct for it.", hint="leave --state out.")
+        streams = stream_options(streaming, hop, lookahead, None, {}, "c")
+        return convert_c(model, output, quantize, io, clip, calibration, steps, name, streams, on_progress or _ignore)
     if name is not None:
         raise InputError("name: is the prefix of identifiers in C.", hint="give --format c, or leave --name out.")
-    options = _options(quantize, target, form, io, clip)
+    streams = stream_options(streaming, hop, lookahead, state, _STATES, target)
+    options = replace(_options(quantize, target, form, io, clip), stream=streams)
+    if streams is not None and form in ("fused", "unrolled"):
+        raise InputError(f"form '{form}': is of a whole window; a step has no loop.", hint="leave --form out.")
     if options.scheme in INTEGER_SCHEMES and calibration is None:
         raise no_samples(options.scheme, "dynamic")
     if output is not None:
@@ -93,7 +110,7 @@ def convert(
         macs_per_step=read.macs_per_step,
         scheme=options.scheme,
         target=options.target.name,
-        form=options.form,
+        form="step" if options.stream is not None else options.form,
         io=options.io,
         clip=options.clip if options.scheme in INTEGER_SCHEMES else None,
         seconds=time.perf_counter() - start,
@@ -109,7 +126,7 @@ def describe(read: ReadModel, options: Options) -> dict[str, Any]:
         "edgernn": __version__,
         "scheme": options.scheme,
         "target": options.target.name,
-        "form": options.form,
+        "form": "step" if options.stream is not None else options.form,
         "io": options.io,
         "source": read.source_hash[:_HASH_DIGITS],
         "parameters": read.parameters,

@@ -15,6 +15,7 @@ from edgernn.converters.c.project import project_files
 from edgernn.converters.keras.reader import read_model
 from edgernn.errors import InputError, one_of
 from edgernn.samples import Source, load_samples
+from edgernn.streaming.options import StreamOptions
 
 SCHEMES: tuple[CScheme, ...] = ("float32", "int8")
 IOS: tuple[CIo, ...] = ("int8", "int16", "float32")
@@ -29,6 +30,7 @@ def convert_c(
     calibration: Source | None,
     steps: int | None,
     name: str | None,
+    streams: StreamOptions | None,
     report: OnProgress,
 ) -> ConvertResult:
     """Convert a Keras model to a folder of C; the arguments are those of `edgernn.convert`.
@@ -56,7 +58,10 @@ def convert_c(
         samples = load_samples(calibration, read.graph, "calibration", with_targets=False)
     report("compiling" if samples is None else f"calibrating with {samples.count} samples and compiling")
     graph, masks = lower(read.graph, scheme, wanted_io, kept, samples.inputs if samples is not None else None)
-    program = write_functions(graph, prefix, masks)
+    hop, lookahead = (streams.hop, streams.lookahead) if streams is not None else (None, 0)
+    if streams is not None:
+        streams.apply(graph)  # refuses what has no step, which is otherwise only noted
+    program = write_functions(graph, prefix, masks, hop, lookahead)
     about = {
         "version": __version__,
         "source": read.source_hash[:16],

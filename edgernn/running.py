@@ -115,7 +115,7 @@ def score(artifact: str | os.PathLike[str] | bytes, data: Source, *, runtime: st
         EnvironmentProblem: the runtime is not installed.
     """
     read = read_artifact(artifact)
-    masks = _masks(read)
+    masks = masks_of(read)
     infos = [info for info in read.inputs if info.name not in masks]
     values = tuple(Value(info.name, info.shape[1:], _sample_type(info)) for info in infos)
     samples = load_samples(data, Graph("artifact", values, (), ()), "data")
@@ -154,7 +154,7 @@ class Pairs:
         Raises:
             InputError: the artifact has other inputs or outputs than the model.
         """
-        masks = _masks(artifact)
+        masks = masks_of(artifact)
         infos = [info for info in artifact.inputs if info.name not in masks]
         inputs = _matched(read.graph.inputs, infos, "inputs")
         outputs = _matched(read.graph.outputs, artifact.outputs, "outputs")
@@ -162,7 +162,7 @@ class Pairs:
         return cls(inputs, masks, tuple(by_value[name] for name in read.outputs))
 
 
-def _masks(artifact: Artifact) -> dict[str, tuple[str, float]]:
+def masks_of(artifact: Artifact) -> dict[str, tuple[str, float]]:
     """The masks that an artifact wants from its caller, as its metadata says."""
     entries = artifact.own.get("masks", ())
     try:

@@ -19,8 +19,8 @@ from edgernn.converters.c.rules import CArithmetic
 from edgernn.graph import Graph, Value, map_bodies
 from edgernn.passes import (
     MaskInput,
-    NoStepError,
-    Step,
+    NoStreamError,
+    Streamed,
     alike,
     decompose_functions,
     divide_by_reciprocal,
@@ -28,7 +28,7 @@ from edgernn.passes import (
     lift_masks,
     separate_operands,
     simplify,
-    single_step,
+    stream,
 )
 from edgernn.quantization import Plan, quantize
 
@@ -60,11 +60,13 @@ class Program:
         graph: typed; its inputs and outputs are those of the functions.
         constants: for flash.
         run: a whole sequence.
-        step: one step of it; None if the model has none.
+        step: one hop of it; None if the model has none.
         reset: what begins a new sequence of steps.
         no_step: why it has none.
         states: memory that steps keep between them, by C type.
         masks: inputs that the caller must compute.
+        streamed: what `step` computes.
+        slots: where its states lie.
     """
 
     graph: Graph
@@ -75,6 +77,8 @@ class Program:
     no_step: str
     states: Pool
     masks: tuple[MaskInput, ...]
+    streamed: Streamed | None
+    slots: tuple[Slot, ...] = ()
 
 
 def lower(
@@ -125,27 +129,39 @@ def lower(
     return quantize(graph, calibrate(graph, samples), plan, float_io=io == "float32"), masks
 
 
-def write_functions(graph: Graph, prefix: str, masks: tuple[MaskInput, ...] = ()) -> Program:
-    """The C functions of a lowered graph."""
+def write_functions(
+    graph: Graph, prefix: str, masks: tuple[MaskInput, ...] = (), hop: int | None = None, lookahead: int = 0
+) -> Program:
+    """The C functions of a lowered graph.
+
+    Args:
+        graph: to write.
+        prefix: of all identifiers.
+        masks: inputs that the caller must compute.
+        hop: frames per step; None takes the fewest possible.
+        lookahead: frames that an answer may be late.
+    """
     constants = Constants(prefix)
     integers = any(value.dtype in ("int8", "int16") for node in graph.walk() for value in node.outputs)
     arithmetic: Arithmetic = IntegerElements(constants) if integers else FloatElements(constants)
     run = _run(graph, constants, arithmetic)
     states = Pool("state")
     try:
-        step = single_step(graph)
-    except NoStepError as error:
-        return Program(graph, constants, run, None, (), str(error), states, masks)
-    slots = [states.take(C_TYPES[value.dtype], math.prod(value.shape)) for value in step.states]
+        streamed = stream(graph, hop, lookahead)
+    except NoStreamError as error:
+        return Program(graph, constants, run, None, (), str(error).rstrip("."), states, masks, None)
+    slots = [states.take(C_TYPES[state.value.dtype], math.prod(state.value.shape)) for state in streamed.states]
     return Program(
         graph=graph,
         constants=constants,
         run=run,
-        step=_step(step, slots, constants, arithmetic),
-        reset=_reset(step, slots, constants, arithmetic),
+        step=_step(streamed, slots, constants, arithmetic),
+        reset=_reset(streamed, slots, constants, arithmetic),
         no_step="",
         states=states,
         masks=masks,
+        streamed=streamed,
+        slots=tuple(slots),
     )
 
 
@@ -157,10 +173,10 @@ def _run(graph: Graph, constants: Constants, arithmetic: Arithmetic) -> Function
     return Function(tuple(body.lines.text), body.pool)
 
 
-def _step(step: Step, slots: Sequence[Slot], constants: Constants, arithmetic: Arithmetic) -> Function:
+def _step(step: Streamed, slots: Sequence[Slot], constants: Constants, arithmetic: Arithmetic) -> Function:
     body = Body(Lines(), constants, arithmetic, Pool("scratch"))
     _bind_inputs(body, step.frames)
-    body.slots.update(zip(step.states, slots, strict=True))
+    body.slots.update(zip((state.value for state in step.states), slots, strict=True))
     body.graph(step.graph.nodes, step.graph.outputs)
     count = len(step.graph.outputs) - len(slots)
     targets = _outputs(step.graph.outputs[:count])
@@ -170,10 +186,10 @@ def _step(step: Step, slots: Sequence[Slot], constants: Constants, arithmetic: A
     return Function(tuple(body.lines.text), body.pool)
 
 
-def _reset(step: Step, slots: Sequence[Slot], constants: Constants, arithmetic: Arithmetic) -> tuple[str, ...]:
+def _reset(step: Streamed, slots: Sequence[Slot], constants: Constants, arithmetic: Arithmetic) -> tuple[str, ...]:
     body = Body(Lines(), constants, arithmetic, Pool("scratch"))
-    for initial, slot in zip(step.initial, slots, strict=True):
-        write_initial(body, initial, slot)
+    for state, slot in zip(step.states, slots, strict=True):
+        write_initial(body, state.initial, slot)
     return tuple(body.lines.text)
 
 

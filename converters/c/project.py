@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from edgernn.converters.c.compile import Program, names
+from edgernn.converters.c.described import frame_sizes, state_layout, stream_description
 from edgernn.converters.c.elements import float_literal
 from edgernn.converters.c.folder import DESCRIPTION
 from edgernn.converters.c.program import C_TYPES, MEMBERS, Pool
@@ -124,10 +125,7 @@ def _context(
     step = program.step
     scratch = _largest([program.run.scratch, *([step.scratch] if step else [])])
     streamed = step is not None
-    frames = {each.role: each.size // each.value.shape[0] if streamed and each.value.shape else 0 for each in inputs}
-    timed = _timed_outputs(program)
-    for each in outputs:
-        frames[each.role] = each.size // each.value.shape[0] if each.role in timed else 0
+    frames = frame_sizes(program, [each.role for each in (*inputs, *outputs)])
     tensors = [
         {
             "name": each.name,
@@ -170,6 +168,8 @@ def _context(
         "step": step.lines if step else (),
         "reset": program.reset or ("    (void)state;",),
         "no_step": program.no_step,
+        "hop": program.streamed.hop if program.streamed else 0,
+        "delay": max(output.skip for output in program.streamed.outputs) if program.streamed else 0,
         "headers": called_headers(program),
         "floats": about["scheme"] == "float32",
         "arrays": [_array(array_name, array) for array_name, array in program.constants.arrays.items()],
@@ -180,16 +180,6 @@ def _context(
         "outputs": [{"count": frames[each.role] or each.size, "real": _real(each, name)} for each in outputs],
         "example": _example(name, used, arguments, streamed),
     }
-
-
-def _timed_outputs(program: Program) -> set[str]:
-    """Roles of the outputs that have an element for each step."""
-    if program.step is None:
-        return set()
-    steps = program.graph.inputs[0].shape[0]
-    values = program.graph.outputs
-    per_step = dict(zip(names(values, "y"), values, strict=True))
-    return {role for role, value in per_step.items() if len(value.shape) > 1 and value.shape[0] == steps}
 
 
 def _parameters(inputs: list[Described], outputs: list[Described], name: str, frames: Mapping[str, int]) -> str:
@@ -270,6 +260,8 @@ def _description(
         "outputs": [tensor(each) for each in outputs],
         "masks": [{"name": mask.name, "source": mask.source, "differs_from": mask.value} for mask in program.masks],
         "streams": program.step is not None,
+        "streaming": stream_description(program.streamed),
+        "states": state_layout(program, [(each[1], each[0], each[2]) for each in _members(_largest([program.states]))]),
         "constant_bytes": sum(array.nbytes for array in program.constants.arrays.values()),
         "scratch_bytes": scratch.bytes,
         "state_bytes": _largest([program.states]).bytes if program.step else 0,

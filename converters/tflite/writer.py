@@ -3,36 +3,53 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgernn.converters.tflite.flatbuffer import TfModel, TfSignature, encode
 from edgernn.converters.tflite.loop import Loop
 from edgernn.converters.tflite.operators import lower_graph
+from edgernn.converters.tflite.states import RESET, keep_states, next_name, next_states, store_states
 from edgernn.converters.tflite.subgraph import Program
 from edgernn.graph import Graph
+from edgernn.passes.stream import State
 
 METADATA_NAME = "edgernn"
 SIGNATURE = "serving_default"
 
 
-def write(graph: Graph, loop: Loop, metadata: Mapping[str, Any]) -> bytes:
+def write(
+    graph: Graph, loop: Loop, metadata: Mapping[str, Any], states: Sequence[State] = (), *, kept: bool = False
+) -> bytes:
     """Lower `graph` and encode it.
 
     Args:
         graph: float, or quantized; its values' types decide the operators.
         loop: how scans that are left in the graph are written.
         metadata: what the file says about itself, as JSON; must be deterministic.
+        states: of a stream; the last inputs and outputs of the graph.
+        kept: whether the runtime keeps the states, in resource variables with a signature that resets them.
     """
     program = Program()
     main = program.subgraph()
-    inputs = [(value.name, main.tensor(value)) for value in graph.inputs]
+    signatures = []
+    if kept and states:
+        signatures.append(TfSignature(RESET, keep_states(main, states), (), ()))
+    given = len(graph.inputs) - (len(states) if kept else 0)
+    answers = len(graph.outputs) - len(states)
+    inputs = [(value.name, main.tensor(value)) for value in graph.inputs[:given]]
     lower_graph(graph, main, loop)
-    outputs = [(value.name, main.batched(value)) for value in graph.outputs]
+    outputs = [(value.name, main.batched(value)) for value in graph.outputs[:answers]]
+    if kept:
+        store_states(main, states)
+    else:
+        outputs += [
+            (next_name(state), index) for state, index in zip(states, next_states(main, states, outputs), strict=True)
+        ]
     for name, index in [*inputs, *outputs]:
         main.name(index, name)
     main.target.inputs = tuple(index for _, index in inputs)
     main.target.outputs = tuple(index for _, index in outputs)
     entry = json.dumps(metadata, separators=(",", ":"), sort_keys=True).encode()
     signature = TfSignature(SIGNATURE, 0, tuple(inputs), tuple(outputs))
-    return encode(TfModel(tuple(program.subgraphs), (signature,), ((METADATA_NAME, entry),), "edgernn"))
+    return encode(TfModel(tuple(program.subgraphs), (signature, *signatures), ((METADATA_NAME, entry),), "edgernn"))

@@ -191,7 +191,9 @@ def _program(project: CProject) -> str:
 
     step = ""
     if project.own["streams"]:
-        step = _STEP.format(steps=project.inputs[0].shape[1], frame=arguments, arguments=arguments)
+        step = _STEP.format(
+            steps=project.inputs[0].shape[1] // project.own["streaming"]["hop"], frame=arguments, arguments=arguments
+        )
     text = _MAIN.format(
         state="static @_state state;\n" if step else "",
         inputs=declared(list(inputs)),

@@ -109,8 +109,7 @@ class CSession:
             compile_library(project, compiler, library)
             self._library = ctypes.CDLL(str(library))  # stays loaded when the file is gone
         self.description = f"C, {Path(compiler).name} {' '.join(FLAGS[:3])}"
-        self._run = getattr(self._library, f"{project.name}_run")
-        self._run.restype = None
+        self._run = self.entry("run", len(self.inputs) + len(self.outputs) + 1)
         self._scratch = ctypes.create_string_buffer(int(project.own["scratch_bytes"]) + 64)
         self._fed: list[Array] = []
         self._answers = [np.zeros(info.shape, _storage(info.dtype)) for info in self.outputs]
@@ -130,11 +129,16 @@ class CSession:
             *(array.ctypes.data_as(ctypes.c_void_p) for array in arrays),
             ctypes.addressof(self._scratch),
         ]
-        self._run.argtypes = [ctypes.c_void_p] * len(self._arguments)
 
     def invoke(self) -> None:
         """Compute only, from the inputs that were fed last."""
         self._run(*self._arguments)
+
+    def entry(self, verb: str, pointers: int) -> Any:
+        """One of the model's C functions, which takes so many pointers."""
+        function = getattr(self._library, f"{self.project.name}_{verb}")
+        function.restype, function.argtypes = None, [ctypes.c_void_p] * pointers
+        return function
 
     def reset(self) -> None:
         """There is nothing to forget: a run begins with the initial state."""

@@ -79,6 +79,7 @@ class MicroSession:
             with captured_stderr() as report:
                 failure = self._load(interpreter, size)
             if failure is None:
+                self._size = size
                 return
             lacks = _TOO_SMALL.search("".join(report))
             size = 4 * size + int(lacks[1] or 0) if lacks else size
@@ -117,8 +118,15 @@ class MicroSession:
             raise refused("TFLite-Micro", self._file, error) from error
 
     def reset(self) -> None:
-        """Forget the state."""
-        self.interpreter.reset()
+        """Forget the state.
+
+        The runtime's own reset fills variables with zero bytes and does not run a CALL_ONCE again, which sets them to
+        what they begin with; a new interpreter does.
+        """
+        if "CALL_ONCE" in self._file.operators:
+            self._load(find_micro_interpreter(), self._size)
+        else:
+            self.interpreter.reset()
 
     def arena(self) -> Arena:
         """What stays allocated; complete only after a run."""

@@ -44,6 +44,12 @@ from edgernn.cli.output import json_option, kib, note, print_json, print_table, 
     metavar="FORM",
     help="How loops are written: while, while-variable, unrolled or fused.  [default: the target's best]",
 )
+@click.option(
+    "--streaming", is_flag=True, help="One frame in, one answer out, with the state kept, instead of a window."
+)
+@click.option("--hop", type=int, help="Frames per step of a stream.  [default: the fewest that the strides allow]")
+@click.option("--lookahead", type=int, default=0, help="Frames that a stream's answer may be late.  [default: 0]")
+@click.option("--state", metavar="io|internal", help="Where a stream's state is.  [default: the target's best]")
 @click.option("--name", help="Of the model in C, the prefix of its identifiers.  [default: the folder's]")
 @click.option("--clip", metavar="minmax|percentile|mse", help="How much of the calibrated ranges is kept.")
 @json_option
@@ -57,6 +63,10 @@ def command(
     steps: int | None,
     io: str | None,
     form: str | None,
+    streaming: bool,
+    hop: int | None,
+    lookahead: int,
+    state: str | None,
     name: str | None,
     clip: str | None,
     as_json: bool,
@@ -77,6 +87,10 @@ def command(
             clip=clip,
             format=format,
             name=name,
+            streaming=streaming,
+            hop=hop,
+            lookahead=lookahead,
+            state=state,
             on_progress=bar.describe,
         )
     if as_json:

@@ -9,13 +9,13 @@ from edgernn.passes.masks import MaskInput, lift_masks
 from edgernn.passes.merge import merge_gates
 from edgernn.passes.project import alike, hoist_projections, join_operands, separate_operands
 from edgernn.passes.prune import prune
-from edgernn.passes.step import NoStepError, Step, single_step
+from edgernn.passes.stream import NoStreamError, Streamed, stream
 from edgernn.passes.unroll import unroll
 
 __all__ = [
     "MaskInput",
-    "NoStepError",
-    "Step",
+    "NoStreamError",
+    "Streamed",
     "alike",
     "block_steps",
     "decompose_functions",
@@ -29,7 +29,7 @@ __all__ = [
     "prune",
     "separate_operands",
     "simplify",
-    "single_step",
+    "stream",
     "unroll",
 ]
 

@@ -21,9 +21,33 @@ static inline void edgernn_finish_avx512(float *acc, const float *bias, __m512 s
   _mm256_storeu_ps(acc, total);
 }
 
+/* Block after block, reading the weights in one stream: the fastest where they come from the second level's cache. */
+static inline void edgernn_matvec_f32_streamed(float *acc, const float *w, const float *bias, const float *x,
+                                               int row_blocks, int columns) {
+  for (; row_blocks > 0; --row_blocks, w += 8L * columns, acc += 8, bias += 8) {
+    __m512 a = _mm512_setzero_ps(), b = a, c = a, d = a;
+    int column = 0;
+    for (; column + 7 < columns; column += 8) {
+      const float *const at = w + 8 * column;
+      a = _mm512_fmadd_ps(_mm512_loadu_ps(at), edgernn_pair_avx512(x + column), a);
+      b = _mm512_fmadd_ps(_mm512_loadu_ps(at + 16), edgernn_pair_avx512(x + column + 2), b);
+      c = _mm512_fmadd_ps(_mm512_loadu_ps(at + 32), edgernn_pair_avx512(x + column + 4), c);
+      d = _mm512_fmadd_ps(_mm512_loadu_ps(at + 48), edgernn_pair_avx512(x + column + 6), d);
+    }
+    for (; column + 1 < columns; column += 2)
+      a = _mm512_fmadd_ps(_mm512_loadu_ps(w + 8 * column), edgernn_pair_avx512(x + column), a);
+    a = _mm512_add_ps(_mm512_add_ps(a, b), _mm512_add_ps(c, d));
+    edgernn_finish_avx512(acc, bias, a, w, x, columns);
+  }
+}
+
 static inline void edgernn_matvec_f32(float *acc, const float *w, const float *bias, const float *x, int row_blocks,
                                       int columns) {
   const long block = 8L * columns;
+  if (32L * row_blocks * columns > 40000) { /* bytes; first-level caches hold 32 or 48 KiB */
+    edgernn_matvec_f32_streamed(acc, w, bias, x, row_blocks, columns);
+    return;
+  }
   /* Eight row blocks at once: their sums hide each other's latency. */
   for (; row_blocks >= 8; row_blocks -= 8, w += 8 * block, acc += 64, bias += 64) {
     __m512 sum[8];

@@ -106,7 +106,7 @@ class Memory:
 
 def blank(value: Value, *, lowest: bool = False) -> Value:
     """A constant that stands for zeros, or of the lowest number of the type."""
-    number = value.quantization.zero_point if value.quantization is not None else 0
+    number: float = value.quantization.zero_point if value.quantization is not None else 0
     if lowest:
         number = int(np.iinfo(value.dtype).min) if value.dtype != "float32" else float(np.finfo(np.float32).min)
     return replace(value, name=f"{value.name}_0", data=np.full(value.shape, number, value.dtype))

@@ -1,0 +1,134 @@
+"""One step of a stream on each runtime: a hop of frames in, answers out, and the states in between."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from edgernn.devices.host.c import CProject, CSession
+from edgernn.devices.host.session import Array, Session, TensorInfo
+from edgernn.streaming.description import Description
+
+
+class Stepper(Protocol):
+    """A stream that is ready to run.
+
+    Attributes:
+        inputs: a hop of each input.
+        outputs: of one step.
+        description: the runtime.
+        has_states: whether `states` tells them.
+    """
+
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    description: str
+    has_states: bool
+
+    def advance(self, values: Mapping[str, Array]) -> dict[str, Array]:
+        """One step."""
+
+    def reset(self) -> None:
+        """Begin anew."""
+
+    def states(self) -> Iterator[tuple[str, Array]]:
+        """The states as they are now, by name."""
+
+
+class TensorStepper:
+    """A .tflite whose states are inputs and outputs, or are kept by the runtime."""
+
+    def __init__(self, session: Session, stream: Description) -> None:
+        """Begin a stream on an open session."""
+        self._session = session
+        given, answered = len(stream.timed), len(stream.answers)
+        self.inputs, self.outputs = session.inputs[:given], session.outputs[:answered]
+        self._states = session.inputs[given:]
+        self._next = [info.name for info in session.outputs[answered:]]
+        self._initial = {info.name: _initial(info, stream.states.get(info.name, 0)) for info in self._states}
+        self.description, self.has_states = session.description, bool(self._states)
+        self._now = dict(self._initial)
+        self._fresh = True
+
+    def advance(self, values: Mapping[str, Array]) -> dict[str, Array]:
+        """One step."""
+        found = self._session.run({**values, **self._now})
+        self._now = {info.name: found[name] for info, name in zip(self._states, self._next, strict=True)}
+        self._fresh = False
+        return found
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self._now = dict(self._initial)
+        if not self._states and not self._fresh:
+            self._session.reset()
+        self._fresh = True
+
+    def states(self) -> Iterator[tuple[str, Array]]:
+        """The states as they are now."""
+        yield from self._now.items()
+
+
+def _initial(info: TensorInfo, number: Any) -> Array:
+    """A state before the first step: 0 stands for zeros, a list of one for many that are equal."""
+    if number == 0:
+        return np.full(info.shape, info.zero_point, info.dtype)
+    values = np.asarray(number, info.dtype)
+    return np.full(info.shape, values[0]) if values.size == 1 else np.reshape(values, info.shape)
+
+
+class CStepper:
+    """A folder of C, compiled for this machine."""
+
+    def __init__(self, project: CProject, stream: Description) -> None:
+        """Compile it and begin a stream."""
+        session = CSession(project)
+        self.description, self.has_states = session.description, True
+        self.inputs = tuple(
+            replace(info, shape=_hop_shape(info.shape, stream.hop)) if timed else info
+            for info, timed in zip(project.inputs, stream.timed, strict=True)
+        )
+        self.outputs = tuple(
+            replace(info, shape=_hop_shape(info.shape, answer.per_hop)) if answer.per_hop else info
+            for info, answer in zip(project.outputs, stream.answers, strict=True)
+        )
+        self._session = session  # its library stays loaded
+        self._layout = project.own["states"]
+        self._state = ctypes.create_string_buffer(int(project.own["state_bytes"]) + 64)
+        self._scratch = ctypes.create_string_buffer(int(project.own["scratch_bytes"]) + 64)
+        self._reset = session.entry("reset", 1)
+        self._step = session.entry("step", 2 + len(self.inputs) + len(self.outputs))
+        self.reset()
+
+    def advance(self, values: Mapping[str, Array]) -> dict[str, Array]:
+        """One step."""
+        fed = [np.ascontiguousarray(values[info.name], _storage(info.dtype)) for info in self.inputs]
+        answers = [np.zeros(info.shape, info.dtype) for info in self.outputs]
+        pointers = [array.ctypes.data for array in (*fed, *answers)]
+        self._step(ctypes.addressof(self._state), *pointers, ctypes.addressof(self._scratch))
+        return {info.name: answer for info, answer in zip(self.outputs, answers, strict=True)}
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self._reset(ctypes.addressof(self._state))
+
+    def states(self) -> Iterator[tuple[str, Array]]:
+        """The states as they are now, where they lie in the struct."""
+        for state in self._layout:
+            dtype = _storage(state["dtype"])
+            yield (
+                state["name"],
+                np.frombuffer(memoryview(self._state), dtype, int(state["count"]), int(state["offset"])),
+            )
+
+
+def _hop_shape(shape: tuple[int, ...], count: int) -> tuple[int, ...]:
+    return (1, *shape[2:]) if count == 1 else (1, count, *shape[2:])
+
+
+def _storage(dtype: str) -> str:
+    return "uint8" if dtype == "bool" else dtype

@@ -1,0 +1,209 @@
+"""Streamed artifacts on every runtime give what the window artifact gives at every step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from test_stream_pass import FLOAT_ONLY, MODELS, STEPS, residual, sequential
+
+import edgernn
+from edgernn.devices.host.session import open_session
+from edgernn.errors import InputError
+
+Array = NDArray[Any]
+ALL = {**MODELS, **FLOAT_ONLY}
+# Scheme, target and runtime, and how many units of the output's scale a stream may differ from the window.
+WAYS = {
+    "float32, litert": ("float32", "phone", "litert", None),
+    "float32, micro": ("float32", "micro", "micro", None),
+    "int8, litert": ("int8", "phone", "litert", 1),
+    "int8, micro": ("int8", "micro", "micro", 0),
+    "int16x8, micro": ("int16x8", "micro", "micro", 0),
+}
+
+
+def fixed(name: str, path: Path) -> tuple[int, int, Array]:
+    """Save a model over a window of STEPS; its features, its look ahead, and samples for it."""
+    import keras
+
+    features, lookahead, layers = ALL[name]
+    model = sequential(features, layers)
+    window = keras.Sequential([keras.Input((STEPS, features)), *layers(keras.layers)])
+    window.set_weights(model.get_weights())
+    window.save(path)
+    samples = np.random.default_rng(7).standard_normal((20, STEPS, features)).astype("f4")
+    return features, lookahead, samples
+
+
+def streamed(session: edgernn.StreamingSession, frames: Array) -> Array:
+    """All answers, one after the other; of a model without a time axis, the last alone."""
+    answers = list(session.run(frames))
+    shape = session.outputs[0].shape
+    per_hop = [np.reshape(answer, (-1, shape[-1])) for answer in answers]
+    return np.concatenate(per_hop)
+
+
+def window_answers(path: Path, runtime: str, sample: Array) -> tuple[Array, float]:
+    """What the window artifact gives, and its output's scale."""
+    session = open_session(path, runtime)
+    fed = {}
+    for info in session.inputs:
+        fed[info.name] = (sample != 0).any(-1)[None] if info.dtype == "bool" else info.quantize(sample[None])
+    (info,) = session.outputs
+    return np.atleast_2d(info.dequantize(session.run(fed)[info.name])[0]), info.scale
+
+
+@pytest.mark.parametrize("state", ["io", "internal"])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", ALL)
+def test_a_stream_is_the_window_on_every_runtime(name: str, way: str, state: str, tmp_path: Path) -> None:
+    scheme, target, runtime, units = WAYS[way]
+    if name in FLOAT_ONLY and scheme != "float32":
+        pytest.skip("refused by a rule")
+    if state == "internal" and name not in ("gru", "every step", "valid", "pooled", "largest, valid"):
+        pytest.skip("the same graph")
+    _, lookahead, samples = fixed(name, tmp_path / "m.keras")
+    options: dict[str, Any] = {"quantize": scheme, "target": target}
+    if scheme != "float32":
+        options["calibration"] = samples
+    edgernn.convert(tmp_path / "m.keras", tmp_path / "window.tflite", **options)
+    made = edgernn.convert(
+        tmp_path / "m.keras", tmp_path / "s.tflite", streaming=True, lookahead=lookahead, state=state, **options
+    )
+    assert made.form == "step"
+    whole, scale = window_answers(tmp_path / "window.tflite", runtime, samples[0])
+    session = edgernn.StreamingSession(tmp_path / "s.tflite", runtime)
+    first = streamed(session, samples[0])
+    session.reset()
+    again = streamed(session, samples[0])
+    np.testing.assert_array_equal(first, again)
+    timed = len(whole) > 1
+    ours = first if timed else first[-1:]
+    count = min(len(ours), len(whole) - lookahead) if timed else 1
+    difference = np.abs(ours[:count].astype("f8") - whole[:count]).max()
+    assert difference <= (1e-5 if units is None else units * scale * 1.001)
+
+
+@pytest.mark.parametrize("scheme", ["float32", "int8"])
+@pytest.mark.parametrize("hop", [None, 4])
+@pytest.mark.parametrize("name", ALL)
+def test_a_stream_in_c_is_the_window_bit_by_bit(name: str, hop: int | None, scheme: str, tmp_path: Path) -> None:
+    if name in FLOAT_ONLY and scheme != "float32":
+        pytest.skip("refused by a rule")
+    _, lookahead, samples = fixed(name, tmp_path / "m.keras")
+    options: dict[str, Any] = {"format": "c", "quantize": scheme, "name": "model"}
+    if scheme == "int8":
+        options["calibration"] = samples
+    edgernn.convert(tmp_path / "m.keras", tmp_path / "c", streaming=True, hop=hop, lookahead=lookahead, **options)
+    whole, _ = window_answers_c(tmp_path / "c", samples[0])
+    with edgernn.StreamingSession(tmp_path / "c") as session, edgernn.StreamingSession(tmp_path / "c") as other:
+        list(other.run(samples[1]))  # another stream beside it
+        first = streamed(session, samples[0])
+    timed = len(whole) > 1
+    ours = first if timed else first[-1:]
+    count = min(len(ours), len(whole) - lookahead) if timed else 1
+    difference = np.abs(ours[:count].astype("f8") - whole[:count]).max()
+    assert difference <= (1e-5 if scheme == "float32" else 0)
+
+
+def window_answers_c(folder: Path, sample: Array) -> tuple[Array, float]:
+    """What `run` gives."""
+    session = open_session(folder, "c")
+    fed = {}
+    for info in session.inputs:
+        fed[info.name] = (sample != 0).any(-1)[None] if info.dtype == "bool" else info.quantize(sample[None])
+    (info,) = session.outputs
+    return np.atleast_2d(info.dequantize(session.run(fed)[info.name])[0]), info.scale
+
+
+def test_single_frames_wait_for_a_hop_and_a_whole_hop_is_taken_at_once(tmp_path: Path) -> None:
+    _, _, samples = fixed("two strides", tmp_path / "m.keras")
+    edgernn.convert(tmp_path / "m.keras", tmp_path / "s.tflite", streaming=True)
+    session = edgernn.StreamingSession(tmp_path / "s.tflite")
+    assert (session.hop, session.delay) == (4, 4)
+    answers = [session.step(frame) for frame in samples[0]]
+    assert [k for k, answer in enumerate(answers) if answer is not None] == [7, 11, 15, 19, 23]
+    session.reset()
+    hops = [session.step(hop) for hop in samples[0].reshape(-1, 4, 3)]
+    assert hops[0] is None
+    np.testing.assert_array_equal(hops[1:], answers[7::4])
+
+
+def test_branches_that_wait_differently_meet_on_litert(tmp_path: Path) -> None:
+    model = residual(3)
+    x = np.random.default_rng(3).standard_normal((STEPS, 3)).astype("f4")
+    edgernn.convert(model, tmp_path / "s.tflite", streaming=True, steps=STEPS)
+    expected = model(x[None]).numpy()[0]
+    session = edgernn.StreamingSession(tmp_path / "s.tflite")
+    assert session.delay == 2
+    np.testing.assert_allclose(np.stack(list(session.run(x))), expected, atol=1e-5)
+
+
+def test_saturated_states_are_counted(tmp_path: Path) -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((8, 1)), keras.layers.LSTM(1, name="lstm")])
+    # Gates i, f, o are open, so that the cell state sums up tanh(x), in time beyond any calibrated range.
+    model.set_weights([np.array([[0.0, 0.0, 1.0, 0.0]]), np.zeros((1, 4)), np.array([8.0, 8.0, 0.0, 8.0])])
+    calibration = np.random.default_rng(0).random((20, 8, 1)).astype("f4")
+    ways: dict[str, dict[str, Any]] = {"c": {"format": "c", "name": "model"}, "s.tflite": {"streaming": True}}
+    for name, options in ways.items():
+        edgernn.convert(model, tmp_path / name, quantize="int8", calibration=calibration, **options)
+        session = edgernn.StreamingSession(tmp_path / name)
+        for _ in range(100):
+            session.step(np.ones(1))
+        assert session.saturated is not None
+        assert 50 < session.saturated["lstm/C"] < 100
+        session.reset()
+        assert session.saturated == {}
+
+
+@pytest.mark.parametrize(
+    ("frame", "words"),
+    [
+        (np.zeros(4), r"must have the shape '.*' \[3\] or \[1, 3\]. Found: \[4\]"),
+        (np.full(3, np.nan), "NaN"),
+        (np.array(["a", "b", "c"]), "text"),
+        ({"other": np.zeros(3)}, "must hold"),
+    ],
+)
+def test_wrong_frames_are_refused(frame: Any, words: str, tmp_path: Path) -> None:
+    fixed("gru", tmp_path / "m.keras")
+    edgernn.convert(tmp_path / "m.keras", tmp_path / "s.tflite", streaming=True)
+    session = edgernn.StreamingSession(tmp_path / "s.tflite")
+    with pytest.raises(InputError, match=words):
+        session.step(frame)
+    assert session.frames == 0
+
+
+def test_a_window_is_no_stream_and_options_of_streams_need_one(tmp_path: Path) -> None:
+    fixed("gru", tmp_path / "m.keras")
+    edgernn.convert(tmp_path / "m.keras", tmp_path / "w.tflite")
+    with pytest.raises(InputError, match="must be a stream"):
+        edgernn.StreamingSession(tmp_path / "w.tflite")
+    for option in ({"hop": 2}, {"lookahead": 1}, {"state": "io"}):
+        with pytest.raises(InputError, match="no --streaming"):
+            edgernn.convert(tmp_path / "m.keras", tmp_path / "s.tflite", **option)
+
+
+def test_the_signature_reset_begins_anew_on_litert(tmp_path: Path) -> None:
+    from edgernn.devices.host.litert import find_interpreter
+
+    _, _, samples = fixed("largest, valid", tmp_path / "m.keras")
+    edgernn.convert(tmp_path / "m.keras", tmp_path / "s.tflite", streaming=True, state="internal")
+    interpreter = find_interpreter()[0](model_path=str(tmp_path / "s.tflite"))
+    interpreter.allocate_tensors()
+    step, reset = interpreter.get_signature_runner("serving_default"), interpreter.get_signature_runner("reset")
+    (name,) = step.get_input_details()
+
+    def answers() -> Array:
+        return np.stack([next(iter(step(**{name: frame[None]}).values())) for frame in samples[0]])
+
+    first = answers()
+    assert np.abs(answers() - first).max() > 1e-3, "it went on"
+    reset()
+    np.testing.assert_array_equal(answers(), first)

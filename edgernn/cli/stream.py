@@ -1,0 +1,89 @@
+"""``edgernn stream``."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from edgernn.cli.output import json_option, note
+
+
+@click.command()
+@click.argument("artifact", type=click.Path(path_type=Path))
+@click.option(
+    "--input", "source", required=True, help="Frames: a .csv, .npy or .wav file, or - for lines on standard input."
+)
+@click.option("--runtime", metavar="litert|micro|c", help="What runs it.  [default: the artifact's usual one]")
+@click.option("--rate", type=float, help="Frames per second, to feed as a sensor does.  [default: as fast as it goes]")
+@json_option
+def command(artifact: Path, source: str, runtime: str | None, rate: float | None, as_json: bool) -> None:
+    """Feed frames to ARTIFACT, a stream, and print a line of JSON for each answer as it comes.
+
+    How long a step took follows, Python's part included: for people, or, with --json, as one more line.
+    """
+    from edgernn.errors import InputError
+    from edgernn.streaming.frames import read_frames
+    from edgernn.streaming.session import StreamingSession
+
+    if rate is not None and not (math.isfinite(rate) and rate > 0):
+        raise InputError(f"rate: must be above 0. Found: {rate}.", hint="leave --rate out for no pauses.")
+    session = StreamingSession(artifact, runtime)
+    width = math.prod(session.inputs[0].shape[1:]) // session.hop
+    times: list[float] = []
+    answers = 0
+    begin = time.perf_counter()
+    try:
+        for number, frame in enumerate(read_frames(source, width, sys.stdin)):
+            if rate is not None:
+                time.sleep(max(0.0, begin + number / rate - time.perf_counter()))
+            start = time.perf_counter()
+            answer = session.step(_arrays(frame))
+            times.append(time.perf_counter() - start)
+            if answer is not None:
+                answers += 1
+                print(json.dumps({"frame": session.frames - 1, **_words(answer)}), flush=True)
+    finally:
+        if times:
+            _tell(_summary(session, times, answers), as_json=as_json)
+        for state, count in (session.saturated or {}).items():
+            note(f"note: state '{state}' was at the end of its range after {count} of {len(times)} steps.")
+
+
+def _tell(summary: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(summary), flush=True)
+        return
+    latency = ", ".join(f"{name} {number:,.1f} us" for name, number in summary["latency_us"].items())
+    note(f"{summary['frames']:,} frames, {summary['answers']:,} answers, {summary['runtime']}; a step took {latency}.")
+
+
+def _arrays(frame: Any) -> Any:
+    return {name: np.asarray(part) for name, part in frame.items()} if isinstance(frame, dict) else np.asarray(frame)
+
+
+def _words(answer: Any) -> dict[str, Any]:
+    if isinstance(answer, dict):
+        return {"outputs": {name: array.tolist() for name, array in answer.items()}}
+    return {"output": answer.tolist()}
+
+
+def _summary(session: Any, times: list[float], answers: int) -> dict[str, Any]:
+    taken = 1e6 * np.asarray(times or [0.0])
+    return {
+        "schema": "edgernn.stream",
+        "version": 1,
+        "runtime": session.description,
+        "hop": session.hop,
+        "delay": session.delay,
+        "frames": session.frames,
+        "answers": answers,
+        "latency_us": {f"p{p}": round(float(np.percentile(taken, p)), 1) for p in (50, 90, 99, 100)},
+        "saturated": session.saturated,
+    }

@@ -11,10 +11,10 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup quickstart test test-all check check-static benchmark benchmark-c format clean
+.PHONY: help setup quickstart test test-all check check-static benchmark benchmark-c benchmark-streaming format clean
 
 help: ## List the targets.
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 22
 
 setup: $(STAMP) ## Create .venv with edgernn, its extras and the development tools.
 
@@ -51,6 +51,9 @@ benchmark: $(STAMP) ## Measure edgernn and the stock converter side by side.
 
 benchmark-c: $(STAMP) ## Measure C beside LiteRT and ONNX Runtime here, and its instructions on emulated machines.
 	@$(BIN)/python -m benchmarks.c_host
+
+benchmark-streaming: $(STAMP) ## Measure streams beside the stock converter's one-step graph.
+	@$(BIN)/python -m benchmarks.streaming
 
 format: $(STAMP) ## Format the code and mend what the linter can.
 	@$(BIN)/ruff format .

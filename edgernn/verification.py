@@ -20,6 +20,7 @@ from edgernn.metrics import Errors, Metric, Saturation, beyond, errors, task_met
 from edgernn.oracle import ORACLES, expected_outputs
 from edgernn.running import Artifact, Pairs, chosen_runtime, read_artifact, run_samples
 from edgernn.samples import Samples, Source, load_samples
+from edgernn.streaming.window import as_window
 
 # On the relative error: what each scheme's arithmetic costs at most on ordinary models.
 TOLERANCES: Mapping[str, float] = {"float32": 1e-4, "float16": 5e-3, "dynamic": 3e-2, "int16x8": 3e-2, "int8": 5e-2}
@@ -102,6 +103,7 @@ def verify(
     runtime = chosen_runtime(found, runtime)
     read = _read(model, found)
     samples = load_samples(data, read.graph, "data")
+    found = as_window(found, read.graph)
     pairs = Pairs.match(read, found)
     session = found.open(runtime, device)
     outputs = run_samples(session, pairs, samples, lambda done, of: report(f"running on {runtime}", done, of))

@@ -99,3 +99,28 @@ def test_a_model_that_cannot_stream_is_refused_and_no_file_is_left(
         assert "must be read from its beginning to its end" in error
         assert "use the forward layer alone" in error
         assert not output.exists()
+
+
+@pytest.mark.parametrize("model", ["gru.keras", "lstm.h5"])
+@pytest.mark.parametrize("target", ["phone", "micro"])
+def test_verify_and_profile_take_a_stream(
+    model: str, target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output, source = str(tmp_path / "s.tflite"), str(folder() / model)
+    options = [
+        "--quantize",
+        "int8",
+        "--calibration",
+        str(folder() / "calibration.npz"),
+        "--target",
+        target,
+        "--streaming",
+    ]
+    runtime = "micro" if target == "micro" else "litert"
+    assert run(["convert", source, "-o", output, *options]) == 0
+    capsys.readouterr()
+    assert run(["verify", source, output, "--data", str(folder() / "test.npz"), "--runtime", runtime, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert 0 < found["relative_error"] < 0.05
+    assert run(["profile", output, "--runtime", runtime, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["kind"] == "tflite"

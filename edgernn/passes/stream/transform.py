@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from edgernn.graph import Graph, Node, Rewrite, Scan, Value
+from edgernn.graph import Graph, Node, Scan, Value
 from edgernn.graph import operators as ops
 from edgernn.passes.stream import rules
 from edgernn.passes.stream.edges import Edge, Output, State, Streamed, per_hop_shape, renamed
+from edgernn.passes.stream.loops import recur
 from edgernn.passes.stream.memory import Memory
 from edgernn.passes.stream.reductions import running
 from edgernn.passes.stream.rules import NoStreamError
-from edgernn.passes.unroll import copy_step
 
 _EACH = (ops.Binary, ops.Unary, ops.Requantize, ops.Select, ops.Or, ops.Gather, ops.Differs)
 _ALONG_LAST = (ops.Affine, ops.Softmax)
@@ -286,73 +286,13 @@ class _Stream:
         for value in sequences:
             self._present(value, node.layer)
         edge = self._aligned(node)[0]
-        carries = scan.body.inputs[: scan.carries]
-        waits = [edge.hops(slot) for slot in range(edge.per_hop)]
-        if edge.per_hop > 1 and not any(waits):
-            following, columns = self._loop(node, scan, edge)
-        else:
-            following, columns = self._steps(node, scan, edge, waits)
-        for value, start, end in zip(carries, initial, following, strict=True):
+        following, columns = recur(self.memory, node, scan, [self.edges[value] for value in sequences])
+        for value, start, end in zip(scan.body.inputs, initial, following, strict=False):
             self.memory.states.append(State(value, end, start))
         self.single.update(zip(node.outputs, following, strict=False))
         self.skip.update(dict.fromkeys(node.outputs[: scan.carries], edge.hops(edge.per_hop - 1)))
         for value, column in zip(node.outputs[scan.carries :], columns, strict=True):
             self.edges[value] = Edge(column, edge.per_hop, edge.wait)
-
-    def _loop(self, node: Node, scan: Scan, edge: Edge) -> tuple[list[Value], list[Value]]:
-        """Many steps in one go, as a loop."""
-        inputs = (*scan.body.inputs[: scan.carries], *(self.edges[v].value for v in node.inputs[scan.carries :]))
-        body = replace(scan.body, inputs=tuple(replace(value, name=f"{value.name}@") for value in scan.body.inputs))
-        now = dict(zip(scan.body.inputs, body.inputs, strict=True))
-        nodes = tuple(replace(n, inputs=tuple(now.get(v, v) for v in n.inputs)) for n in body.nodes)
-        body = replace(body, nodes=nodes, outputs=tuple(now.get(value, value) for value in body.outputs))
-        outputs = [replace(value, shape=value.shape) for value in node.outputs[: scan.carries]]
-        outputs += [replace(v, shape=(edge.per_hop, *v.shape[1:])) for v in node.outputs[scan.carries :]]
-        operator = replace(scan, body=body, steps=edge.per_hop)
-        self.memory.nodes.append(replace(node, operator=operator, inputs=inputs, outputs=tuple(outputs)))
-        return outputs[: scan.carries], outputs[scan.carries :]
-
-    def _steps(self, node: Node, scan: Scan, edge: Edge, waits: list[int]) -> tuple[list[Value], list[Value]]:
-        """Step after step; while an element is not valid yet, the states stay what they are."""
-        state = scan.body.inputs[: scan.carries]
-        columns: list[list[Value]] = [[] for _ in scan.body.outputs[scan.carries :]]
-        for slot, hops in enumerate(waits):
-            frames = [self._slot(self.edges[value], slot, node.layer) for value in node.inputs[scan.carries :]]
-            if edge.per_hop == 1:
-                now = dict(zip(scan.body.inputs, [*state, *frames], strict=True))
-                for inner in scan.body.nodes:
-                    self.memory.nodes.append(replace(inner, inputs=tuple(now.get(v, v) for v in inner.inputs)))
-                results = tuple(now.get(value, value) for value in scan.body.outputs)
-                new, answers = results[: scan.carries], results[scan.carries :]
-            else:
-                rewrite = Rewrite()
-                new, answers = copy_step(scan.body, scan.carries, [*state, *frames], slot, rewrite)
-                self.memory.nodes += rewrite.nodes
-            if hops:
-                kept = []
-                for old, value in zip(state, new, strict=True):
-                    held = renamed(value, "_held", value.shape)
-                    kept.append(self.memory.emit(ops.Select(), (self.memory.waits(hops), old, value), held, node.layer))
-                new = tuple(kept)
-            state = new
-            for column, value in zip(columns, answers, strict=True):
-                column.append(value)
-        if edge.per_hop == 1:
-            return list(state), [column[0] for column in columns]
-        stacked = []
-        for column, value in zip(columns, node.outputs[scan.carries :], strict=True):
-            parts = tuple(self.memory.reshaped(part, (1, *part.shape), node.layer) for part in column)
-            joined = renamed(value, "", (edge.per_hop, *value.shape[1:]))
-            stacked.append(self.memory.emit(ops.Concat(0), parts, joined, node.layer))
-        return list(state), stacked
-
-    def _slot(self, edge: Edge, slot: int, layer: str) -> Value:
-        """One element of a hop."""
-        if edge.per_hop == 1:
-            return edge.value
-        part = renamed(edge.value, f"_at{slot}", (1, *edge.element))
-        self.memory.emit(ops.Slice(slot, slot + 1), (edge.value,), part, layer)
-        return self.memory.reshaped(part, edge.element, layer)
 
     def _output(self, value: Value) -> tuple[Value, Output]:
         if value in self.edges:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from keras_models import randomize
 from numpy.typing import NDArray
 
@@ -106,7 +108,7 @@ def streamed_answers(
 
 
 def compare(
-    graph_of: Callable[[int], Graph], lookahead: int, hop: int | None, run: Any, x: Array
+    graph_of: Callable[[int], Graph], lookahead: int, hop: int | None, run: Any, x: Array, least: int = 3
 ) -> tuple[Streamed, float]:
     """The largest difference between a stream and the window model, at every step."""
     streamed = stream(graph_of(STEPS), hop, lookahead)
@@ -117,9 +119,9 @@ def compare(
         whole = run(window, {window.inputs[0].name: x[None]})[window.outputs[0].name][0]
         ours = np.concatenate(answers)
         count = min(len(ours), len(whole) - lookahead)
-        assert count > 2
+        assert count >= least
         return streamed, float(np.abs(ours[:count].astype("f8") - whole[:count]).max())
-    assert len(answers) > 2
+    assert len(answers) >= least
     for number, answer in enumerate(answers):
         frames = (number + 1 + streamed.outputs[0].skip) * streamed.hop
         window = graph_of(frames)
@@ -139,6 +141,43 @@ def test_a_float_stream_gives_what_the_window_of_its_frames_gives(name: str, hop
 
     x = np.random.default_rng(5).standard_normal((STEPS, features)).astype("f4")
     _, error = compare(graph_of, lookahead, hop, evaluate, x)
+    assert error <= 1e-5
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> tuple[list[tuple[str, dict[str, Any]]], int]:
+    """Layers, and the product of their strides: up to two that see a few frames, and a recurrent one."""
+    layers: list[tuple[str, dict[str, Any]]] = []
+    stride = 1
+    for _ in range(draw(st.integers(0, 2))):
+        size, dilation = draw(st.integers(1, 4)), draw(st.integers(1, 2))
+        step = draw(st.integers(1, 2)) if dilation == 1 else 1  # Keras has not both
+        padding = draw(st.sampled_from(["causal", "valid"]))
+        if draw(st.booleans()):
+            options = {"kernel_size": size, "strides": step, "dilation_rate": dilation, "padding": padding}
+            layers.append(("Conv1D", {"filters": 3, **options}))
+        else:
+            kind = draw(st.sampled_from(["MaxPooling1D", "AveragePooling1D"]))
+            layers.append((kind, {"pool_size": size, "strides": step}))
+        stride *= step
+    cell = draw(st.sampled_from(["GRU", "LSTM", "SimpleRNN"]))
+    layers.append((cell, {"units": 3, "return_sequences": draw(st.booleans())}))
+    return layers, stride
+
+
+@settings(max_examples=40)
+@given(network=networks(), times=st.integers(1, 3), seed=st.integers(0, 99))
+def test_any_stack_streams_in_hops_of_any_size(
+    network: tuple[list[tuple[str, dict[str, Any]]], int], times: int, seed: int
+) -> None:
+    layers, stride = network
+    model = sequential(2, lambda k: [getattr(k, name)(**options) for name, options in layers])
+    x = np.random.default_rng(seed).standard_normal((STEPS, 2)).astype("f4")
+    hop = stride * times
+    streamed, error = compare(
+        lambda steps: simplify(read_model(model, steps=steps).graph), 0, hop, evaluate, x, least=1
+    )
+    assert streamed.hop == hop
     assert error <= 1e-5
 
 

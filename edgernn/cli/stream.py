@@ -22,12 +22,20 @@ from edgernn.cli.output import json_option, note
 )
 @click.option("--runtime", metavar="litert|micro|c", help="What runs it.  [default: the artifact's usual one]")
 @click.option("--rate", type=float, help="Frames per second, to feed as a sensor does.  [default: as fast as it goes]")
+@click.option(
+    "--front-end",
+    type=click.Choice(["log-mel"]),
+    help="What makes frames of a .wav: log-mel, 16 kHz, 40 ms every 20 ms, as many bands as the model takes.",
+)
 @json_option
-def command(artifact: Path, source: str, runtime: str | None, rate: float | None, as_json: bool) -> None:
+def command(
+    artifact: Path, source: str, runtime: str | None, rate: float | None, front_end: str | None, as_json: bool
+) -> None:
     """Feed frames to ARTIFACT, a stream, and print a line of JSON for each answer as it comes.
 
     How long a step took follows, Python's part included: for people, or, with --json, as one more line.
     """
+    from edgernn.audio import LogMel
     from edgernn.errors import InputError
     from edgernn.streaming.frames import read_frames
     from edgernn.streaming.session import StreamingSession
@@ -36,11 +44,12 @@ def command(artifact: Path, source: str, runtime: str | None, rate: float | None
         raise InputError(f"rate: must be above 0. Found: {rate}.", hint="leave --rate out for no pauses.")
     session = StreamingSession(artifact, runtime)
     width = math.prod(session.inputs[0].shape[1:]) // session.hop
+    ears = LogMel(bands=width) if front_end else None
     times: list[float] = []
     answers = 0
     begin = time.perf_counter()
     try:
-        for number, frame in enumerate(read_frames(source, width, sys.stdin)):
+        for number, frame in enumerate(read_frames(source, width, sys.stdin, ears)):
             if rate is not None:
                 time.sleep(max(0.0, begin + number / rate - time.perf_counter()))
             start = time.perf_counter()

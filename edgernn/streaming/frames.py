@@ -9,30 +9,39 @@ from typing import IO, Any
 
 import numpy as np
 
+from edgernn.audio import LogMel
 from edgernn.devices.host.session import Array
 from edgernn.errors import InputError
 
 _KINDS = "a .csv, .npy or .wav file, or - for lines on standard input"
 
 
-def read_frames(source: str, width: int, standard_input: IO[str]) -> Iterator[Any]:
+def read_frames(source: str, width: int, standard_input: IO[str], front_end: LogMel | None = None) -> Iterator[Any]:
     """The frames of a source, each as a session's `step` takes it.
 
     A .csv holds a frame per line, its numbers separated by commas, after an optional line of names. Lines on standard
     input are the same, or JSON: an array, or an object of arrays by input. A .npy holds `[frames, features]`. A .wav
-    holds samples between -1 and 1, of which each frame takes the next `width`; its channels are averaged.
+    holds samples between -1 and 1, of which each frame takes the next `width`, or the front end as many as it needs;
+    its channels are averaged.
 
     Args:
         source: path, or ``-``.
         width: numbers in a frame.
         standard_input: what ``-`` stands for.
+        front_end: makes the frames of a .wav.
 
     Raises:
-        InputError: no such file, or something in it that is no frame; it names the line.
+        InputError: no such file, something in it that is no frame (it names the line), or a front end that does not
+            fit.
     """
+    path = Path(source)
+    if front_end is not None and path.suffix.lower() != ".wav":
+        raise InputError(
+            f"input '{source}': must be a .wav file for a front end. Found: '{path.suffix or source}'.",
+            hint="leave --front-end out if these are frames already.",
+        )
     if source == "-":
         return _lines("standard input", standard_input)
-    path = Path(source)
     if not path.is_file():
         raise InputError(f"input '{source}': must be {_KINDS}. Found: no such file.", hint="give another --input.")
     match path.suffix.lower():
@@ -41,7 +50,7 @@ def read_frames(source: str, width: int, standard_input: IO[str]) -> Iterator[An
         case ".npy":
             return iter(_npy(path))
         case ".wav":
-            return iter(_wav(path, width))
+            return iter(_wav(path, width) if front_end is None else _features(path, width, front_end))
         case other:
             raise InputError(
                 f"input '{source}': must be {_KINDS}. Found: '{other}'.", hint="convert it to one of these."
@@ -84,6 +93,20 @@ def _npy(path: Path) -> Array:
 def _wav(path: Path, width: int) -> Array:
     samples = read_wav(path)[0]
     return samples[: len(samples) // width * width].reshape(-1, width)
+
+
+def _features(path: Path, width: int, front_end: LogMel) -> Iterator[Array]:
+    """As they would come from a microphone: a hop of samples at a time."""
+    if width != front_end.bands:
+        raise InputError(f"front end: must give {width} features, as the model takes. Found: {front_end.bands}.")
+    samples, rate = read_wav(path)
+    if rate != front_end.rate:
+        raise InputError(
+            f"input '{path}': must have {front_end.rate} samples per second. Found: {rate}.",
+            hint=f"ffmpeg -i {path} -ar {front_end.rate} OUTPUT.wav makes such a file.",
+        )
+    pieces = (samples[start : start + front_end.hop] for start in range(0, len(samples), front_end.hop))
+    return front_end.stream().run(pieces)
 
 
 def read_wav(path: str | Path) -> tuple[Array, int]:

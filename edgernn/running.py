@@ -115,15 +115,25 @@ def score(artifact: str | os.PathLike[str] | bytes, data: Source, *, runtime: st
         EnvironmentProblem: the runtime is not installed.
     """
     read = read_artifact(artifact)
-    masks = masks_of(read)
-    infos = [info for info in read.inputs if info.name not in masks]
-    values = tuple(Value(info.name, info.shape[1:], _sample_type(info)) for info in infos)
-    samples = load_samples(data, Graph("artifact", values, (), ()), "data")
+    samples, pairs = artifact_samples(read, data)
     if samples.targets is None:
         return None
-    pairs = Pairs({info.name: info.name for info in infos}, masks, tuple(info.name for info in read.outputs))
     answers = run_samples(read.open(chosen_runtime(read, runtime)), pairs, samples, lambda done, of: None)
     return task_metric(samples.targets, answers[0], answers[0])
+
+
+def artifact_samples(artifact: Artifact, data: Source) -> tuple[Samples, Pairs]:
+    """Samples for an artifact whose model is not at hand, and how they are fed to it.
+
+    Raises:
+        InputError: the samples do not suit it.
+    """
+    masks = masks_of(artifact)
+    infos = [info for info in artifact.inputs if info.name not in masks]
+    values = tuple(Value(info.name, info.shape[1:], _sample_type(info)) for info in infos)
+    samples = load_samples(data, Graph("artifact", values, (), ()), "data")
+    pairs = Pairs({info.name: info.name for info in infos}, masks, tuple(info.name for info in artifact.outputs))
+    return samples, pairs
 
 
 def _sample_type(info: TensorInfo) -> DType:

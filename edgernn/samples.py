@@ -43,6 +43,10 @@ class Samples:
         """How many samples there are."""
         return len(next(iter(self.inputs.values())))
 
+    def only(self, number: int) -> Samples:
+        """That sample alone, without its target."""
+        return Samples({name: array[number : number + 1] for name, array in self.inputs.items()}, None)
+
 
 def load_samples(source: Source, graph: Graph, purpose: str, *, with_targets: bool = True) -> Samples:
     """Load samples and check them against a model's inputs.
@@ -70,6 +74,16 @@ def load_samples(source: Source, graph: Graph, purpose: str, *, with_targets: bo
         listed = ", ".join(f"'{name}' has {count}" for name, count in counts.items())
         raise InputError(f"{where}: arrays must have equally many samples. Found: {listed}.", hint=_FORM)
     return Samples(inputs, targets)
+
+
+def sample_arrays(source: Source) -> list[Array]:
+    """All arrays of a source but the targets, unchecked, to learn their shapes.
+
+    Raises:
+        InputError: missing or damaged.
+    """
+    where = f"data '{source!s}'" if isinstance(source, (str, os.PathLike)) else "data"
+    return [array for name, array in _arrays(source, where).items() if name != TARGETS]
 
 
 def _arrays(source: Source, where: str) -> dict[str, Array]:

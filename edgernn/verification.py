@@ -115,7 +115,7 @@ def verify(
         errors(value.name, ours, theirs)
         for value, ours, theirs in zip(read.graph.outputs, outputs, expected.outputs, strict=True)
     ]
-    scheme = _scheme(found)
+    scheme = artifact_scheme(found)
     limit = TOLERANCES[scheme] if tolerance is None else tolerance
     relative = max(result.relative_error for result in compared)
     numbers = [output.size for output in outputs]
@@ -163,7 +163,8 @@ def _notes(artifact: Artifact, read: ReadModel, oracle_note: str) -> tuple[str, 
     return tuple(notes)
 
 
-def _scheme(artifact: Artifact) -> str:
+def artifact_scheme(artifact: Artifact) -> str:
+    """The scheme that an artifact says it has; guessed from the types in a file that does not say it."""
     said = str(artifact.own.get("scheme", ""))
     if said in TOLERANCES or not isinstance(artifact.content, TfliteFile):
         return said if said in TOLERANCES else "float32"

@@ -117,10 +117,10 @@ class EmulatedSession:
         """Run a whole sequence."""
         return self.run_many([values])[0]
 
-    def run_many(self, samples: Sequence[Mapping[str, Array]]) -> list[dict[str, Array]]:
-        """Run many, in one go."""
+    def run_many(self, samples: Sequence[Mapping[str, Array]], *, seconds: float = 600) -> list[dict[str, Array]]:
+        """Run many, in one go, for so long at most."""
         content = b"".join(b"\0" + self._bytes(sample) for sample in samples)
-        output = run(self.firmware, content, seconds=600).output
+        output = run(self.firmware, content, seconds=seconds).output
         sizes = [int(np.prod(info.shape)) * np.dtype(_stored(info.dtype)).itemsize for info in self.outputs]
         found, at = [], 0
         for _ in samples:

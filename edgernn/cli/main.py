@@ -38,6 +38,9 @@ COMMANDS = {
     "convert": Entry("edgernn.cli.convert:command", "Convert a Keras model to a small .tflite, quantized if you like."),
     "inspect": Entry("edgernn.cli.inspect:command", "Show layers, parameters, operators and bytes of a model."),
     "verify": Entry("edgernn.cli.verify:command", "Run an artifact and compare its outputs with Keras."),
+    "deploy": Entry(
+        "edgernn.cli.deploy:command", "Run an artifact on a device and compare its answers with this machine's."
+    ),
     "stream": Entry("edgernn.cli.stream:command", "Feed frames to a streamed model and print its answers."),
     "profile": Entry("edgernn.cli.profile:command", "Measure bytes, memory and latency, and whether it fits a board."),
     "compare": Entry("edgernn.cli.compare:command", "Say whether LSTM or GRU, on your data and within your budget."),

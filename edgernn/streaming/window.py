@@ -18,7 +18,7 @@ from edgernn.streaming.steppers import TensorStepper
 
 
 @dataclass(frozen=True)
-class _Window(Artifact):
+class Window(Artifact):
     """A streamed artifact, its inputs and outputs those of a window."""
 
     stream: Description
@@ -26,7 +26,7 @@ class _Window(Artifact):
 
     def open(self, runtime: str, device: str | None = None) -> Session:
         """Ready to run over whole windows."""
-        return _WindowSession(super().open(runtime, device), self)
+        return WindowSession(super().open(runtime, device), self)
 
 
 def as_window(artifact: Artifact, graph: Graph) -> Artifact:
@@ -39,10 +39,23 @@ def as_window(artifact: Artifact, graph: Graph) -> Artifact:
     Raises:
         InputError: the model's steps are no multiple of the stream's hop.
     """
-    if not isinstance(artifact.content, TfliteFile) or not artifact.own.get("streaming"):
+    if not is_stream(artifact):
         return artifact
+    return window_of(artifact, max((value.shape[0] for value in graph.inputs if len(value.shape) > 1), default=0))
+
+
+def is_stream(artifact: Artifact) -> bool:
+    """Whether it is a .tflite that takes a hop of frames at a time."""
+    return isinstance(artifact.content, TfliteFile) and bool(artifact.own.get("streaming"))
+
+
+def window_of(artifact: Artifact, steps: int) -> Window:
+    """A streamed .tflite as the model of a window of so many steps.
+
+    Raises:
+        InputError: the model's steps are no multiple of the stream's hop.
+    """
     stream = describe(artifact.own, len(artifact.inputs), len(artifact.outputs))
-    steps = max((value.shape[0] for value in graph.inputs if len(value.shape) > 1), default=0)
     if not steps or steps % stream.hop:
         raise InputError(
             f"artifact: its hop of {stream.hop} must divide the model's steps. Found: {steps}.",
@@ -56,17 +69,18 @@ def as_window(artifact: Artifact, graph: Graph) -> Artifact:
     for info, answer in zip(artifact.outputs, stream.answers, strict=False):
         count = (steps // stream.hop - answer.skip) * answer.per_hop - answer.first
         outputs.append(replace(info, shape=(1, count, *_element(info, answer.per_hop))) if answer.per_hop else info)
-    return _Window(artifact.content, artifact.own, inputs, tuple(outputs), stream, steps)
+    return Window(artifact.content, artifact.own, inputs, tuple(outputs), stream, steps)
 
 
 def _element(info: TensorInfo, count: int) -> tuple[int, ...]:
     return info.shape[1:] if count == 1 else info.shape[2:]
 
 
-class _WindowSession:
+class WindowSession:
     """Every run begins the stream anew; see `edgernn.devices.host.session.Session`."""
 
-    def __init__(self, session: Session, window: _Window) -> None:
+    def __init__(self, session: Session, window: Window) -> None:
+        """Put a window's steps around the session of one."""
         self._stepper = TensorStepper(session, window.stream)
         self._window = window
         self.runtime: Runtime = session.runtime

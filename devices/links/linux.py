@@ -1,0 +1,205 @@
+"""A device with a POSIX shell: a Raspberry Pi, any other Linux board, an Android phone.
+
+All that is ours lies in one folder there, for the user alone:
+
+    programs/HASH   a model and what runs it, named after their content, written whole or not at all
+    python/NAME     the packages that run a .tflite
+    jobs/NUMBER     inputs and outputs of one run, removed when they have been read
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from edgernn.converters.tflite.file import TfliteFile
+from edgernn.deployment.job import Job
+from edgernn.devices.links.binary import compile_runner
+from edgernn.devices.links.device import Facts, Outcome
+from edgernn.devices.links.programs import program_text
+from edgernn.devices.links.python import PythonHome
+from edgernn.devices.links.shell import (
+    CLUSTERS,
+    CONDITION,
+    DESCRIBE,
+    KILLED,
+    OUT_OF_TIME,
+    Finished,
+    Shell,
+    clusters,
+    condition,
+    quote,
+    watched,
+)
+from edgernn.errors import EnvironmentProblem, InputError
+from edgernn.profiling.latency import Seconds
+
+SUMS = "SHA256SUMS"
+
+
+class LinuxDevice:
+    """See `edgernn.devices.links.device.Device`."""
+
+    def __init__(self, shell: Shell, *, offline: bool = False, emulated: bool = False, keep: bool = True) -> None:
+        """Use a link.
+
+        Args:
+            shell: the link.
+            offline: carry packages there instead of having the device fetch them.
+            emulated: whether time there means nothing.
+            keep: leave programs and packages for the next time.
+        """
+        self.name, self.emulated = shell.name, emulated
+        self._shell, self._offline, self._keep = shell, offline, keep
+        self._facts: Facts | None = None
+        self._program = self._job = ""
+        self._python: PythonHome | None = None
+        self._root = ""
+        self._found: list[tuple[str, Finished]] = []
+        self._before: dict[str, float | str] = {}
+
+    def describe(self) -> Facts:
+        """What it is; asked once."""
+        if self._facts is None:
+            found = self._call(DESCRIBE + self._shell.root).lines
+            self._root = found["root"]
+            machine = found.get("architecture", "")
+            if machine == "aarch64" and found.get("bits") == "32":
+                machine = "armv7l"  # a 32-bit system on a 64-bit kernel
+            machine = {"arm64": "aarch64", "amd64": "x86_64", "armv8l": "armv7l"}.get(machine, machine)
+            more: dict[str, Any] = {key: found[key] for key in ("release", "user") if found.get(key)}
+            more |= {key: int(found[key]) for key in ("cores", "memory_kib") if found.get(key, "").isdigit()}
+            self._facts = Facts(
+                self._shell.kind, machine, found.get("system", "unknown"), found.get("processor") or machine, more
+            )
+        return self._facts
+
+    def put(self, job: Job) -> int:
+        """Copy what is not there yet."""
+        facts = self.describe()
+        content = job.artifact.content
+        copied = 0
+        if isinstance(content, TfliteFile):
+            if facts.kind == "android":
+                raise InputError(
+                    f"device '{self.name}': must be given a folder of C. Found: a .tflite.",
+                    hint="convert --format c; or --android-project DIR makes an app around the .tflite.",
+                )
+            self._python = PythonHome(self._shell, self._root, facts.architecture)
+            copied += self._python.prepare(offline=self._offline)
+            files = {"model.tflite": content.content, "run_litert.py": program_text("run_litert.py").encode()}
+        else:
+            files = {"run_model": compile_runner(content, facts.architecture, self.name)}
+        copied += self._install(files)
+        self._job = f"{self._root}/jobs/{secrets.token_hex(8)}"
+        self._call(f"umask 077; mkdir -p {quote(self._job)}")
+        self._shell.send({"input": job.input_bytes}, self._job, frozenset())
+        return copied
+
+    def _install(self, files: Mapping[str, bytes]) -> int:
+        """Put a program under its hash; returns the bytes that were copied."""
+        sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items()))
+        self._program = f"{self._root}/programs/{hashlib.sha256(sums.encode()).hexdigest()[:24]}"
+        if self._whole(self._program):
+            return 0
+        part = f"{self._program}.{secrets.token_hex(4)}.part"
+        try:
+            self._call(f"umask 077; mkdir -p {quote(part)}")
+            self._shell.send({**files, SUMS: sums.encode()}, part, frozenset({"run_model"}))
+            if not self._whole(part):
+                raise EnvironmentProblem(
+                    f"device '{self.name}': files must arrive as they were sent. Found: other contents.",
+                    hint="check the device's disk and the line, and deploy again.",
+                )
+            self._call(f"rm -rf {quote(self._program)} && mv {quote(part)} {quote(self._program)}")
+        except BaseException:
+            self._forget(part)
+            raise
+        return sum(map(len, files.values()))
+
+    def _whole(self, folder: str) -> bool:
+        script = f"cd {quote(folder)} 2>/dev/null && sha256sum -c {SUMS} >/dev/null 2>&1"
+        return self._shell.call(script).status == 0
+
+    def run(self, job: Job) -> None:
+        """Run on all cores, and on each cluster of a phone's cores."""
+        self._before = condition(self._call(CONDITION))
+        masks = {"all": 0}
+        if self._facts is not None and self._facts.kind == "android":
+            masks |= clusters(self._call(CLUSTERS))
+        plan, self._found = job.plan, []
+        limits = [str(plan.warmup), str(plan.runs), str(math.ceil(plan.seconds))]
+        for name, mask in masks.items():
+            if self._python is not None:
+                resets = ",".join(map(str, sorted(job.resets)))
+                words = [f"{self._program}/model.tflite", self._job, *limits, resets]
+                command = self._python.command(f"{self._program}/run_litert.py", words)
+            else:
+                words = [f"{self._program}/run_model", self._job, *limits, str(mask)]
+                command = " ".join(map(quote, words))
+            done = self._shell.call(watched(command), seconds=plan.seconds + 30)
+            if done.status and name != "all":
+                continue  # a core that is switched off
+            if done.status:
+                raise self._failed(done, plan.seconds)
+            times = self._call(f"cat {quote(self._job)}/times")
+            self._found.append((name, Finished(0, times.output, done.output.decode(errors="replace"))))
+
+    def _failed(self, done: Finished, seconds: float) -> EnvironmentProblem:
+        said = done.said.strip().splitlines()
+        if done.status in (OUT_OF_TIME, KILLED):
+            killed = "it ran on, and was stopped" if done.status == OUT_OF_TIME else "it was killed"
+            return EnvironmentProblem(
+                f"device '{self.name}': the run must end within {seconds:g} s. Found: {killed}.",
+                hint="give it more --seconds or fewer --runs, or see whether the device ran out of memory.",
+            )
+        hint = "the program was built for another processor." if done.status == 126 else "see what the device says."
+        found = said[-1] if said else f"exit status {done.status}"
+        return EnvironmentProblem(f"device '{self.name}': the run must succeed. Found: {found}", hint=hint)
+
+    def read(self, job: Job) -> Outcome:
+        """Take the outputs and remove the job."""
+        outputs = self._call(f"cat {quote(self._job)}/output", seconds=300).output
+        self._forget(self._job)
+        self._job = ""
+        said = Finished(0, self._found[0][1].said.encode(), "").lines
+        measures: dict[str, Any] = {}
+        if not self.emulated:
+            measures["cold_start_us"] = int(said["cold_start_ns"]) / 1000
+        measures["rss_bytes"] = 1024 * int(said["rss_kib"])
+        measures |= condition(self._call(CONDITION))
+        if "temperature_c" in self._before:
+            measures["temperature_before_c"] = self._before["temperature_c"]
+        latencies: dict[str, Seconds] = {}
+        if not self.emulated:
+            latencies = {name: np.frombuffer(each.output, "<i8") / 1e9 for name, each in self._found}
+        return Outcome(outputs, said["runtime"], latencies, measures)
+
+    def close(self) -> None:
+        """Remove the job, and programs where they are not to stay."""
+        for folder in filter(None, (self._job, "" if self._keep else self._root)):
+            self._forget(folder)
+        self._shell.close()
+
+    def _call(self, script: str, *, seconds: float = 60.0) -> Finished:
+        done = self._shell.call(script, seconds=seconds)
+        if done.status:
+            said = done.said.strip().splitlines()
+            found = said[-1] if said else f"exit status {done.status}"
+            full = "No space left" in done.said
+            raise EnvironmentProblem(
+                f"device '{self.name}': must carry out what it is told. Found: {found}",
+                hint="free some space there." if full else "see whether the user may write to the home folder there.",
+            )
+        return done
+
+    def _forget(self, folder: str) -> None:
+        """Remove a folder if the link still works."""
+        with suppress(EnvironmentProblem):
+            self._shell.call(f"rm -rf {quote(folder)}", seconds=20)

@@ -1,0 +1,116 @@
+"""``edgernn deploy``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgernn.cli.output import json_option, note, print_json, print_table, progress
+from edgernn.errors import CheckFailed, EdgernnError, EnvironmentProblem, InputError
+
+if TYPE_CHECKING:
+    from edgernn.deployment.deploy import Deployment, Failure
+
+
+@click.command()
+@click.argument("artifact", type=click.Path(path_type=Path))
+@click.option(
+    "--device",
+    "devices",
+    multiple=True,
+    metavar="DEVICE",
+    help="user@host, android[:SERIAL], qemu:cortex-m4 or serial:PORT; again for another.",
+)
+@click.option("--data", type=click.Path(path_type=Path), help="Samples (.npz or .npy).  [default: some noise]")
+@click.option("--runtime", metavar="litert|c", help="litert for a .tflite, c for C.  [default: what ARTIFACT is]")
+@click.option("--runs", default=100, show_default=True, help="Timed invocations.")
+@click.option("--warmup", default=10, show_default=True, help="Invocations before these.")
+@click.option("--seconds", default=120.0, show_default=True, help="Time that a run may take on a device.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Of the SSH server.")
+@click.option("--identity", type=click.Path(path_type=Path), help="Private key for SSH.")
+@click.option("--known-hosts", type=click.Path(path_type=Path), help="File with the SSH host keys to trust.")
+@click.option("--offline", is_flag=True, help="Download packages here and carry them to the board.")
+@click.option("--baud", default=115200, show_default=True, help="Of a serial port.")
+@click.option("--quantize", metavar="SCHEME", help="Of a Keras model, which is converted first.  [default: float32]")
+@click.option("--calibration", type=click.Path(path_type=Path), help="Samples to quantize a Keras model with.")
+@json_option
+def command(
+    artifact: Path,
+    devices: tuple[str, ...],
+    data: Path | None,
+    runtime: str | None,
+    runs: int,
+    warmup: int,
+    seconds: float,
+    port: int | None,
+    identity: Path | None,
+    known_hosts: Path | None,
+    offline: bool,
+    baud: int,
+    quantize: str | None,
+    calibration: Path | None,
+    as_json: bool,
+) -> None:
+    """Take ARTIFACT to a device, run it there, and prove that it answers there as it does here.
+
+    ARTIFACT is a .tflite, a folder of C, or a Keras model, which is converted first. Exit status 1 if a device answers
+    differently: integers must be the same bits, float numbers within what their scheme costs at most.
+    """
+    from edgernn.deployment.deploy import deploy
+    from edgernn.deployment.job import Plan
+    from edgernn.deployment.record import COLUMNS, record, rows
+    from edgernn.deployment.source import as_artifact
+    from edgernn.devices.links.connect import KINDS, Connection
+    from edgernn.devices.links.ssh import SshOptions
+
+    if not devices:
+        raise InputError(f"device: must be named: {KINDS}. Found: none.", hint="--device pi@raspberrypi.local, say.")
+    connection = Connection(SshOptions(port, identity, known_hosts), offline, baud)
+    stages: dict[str, str] = {}
+    with (
+        progress("starting", quiet=as_json) as bar,
+        as_artifact(artifact, devices, runtime, quantize, calibration, bar.describe) as (path, wanted),
+    ):
+
+        def show(device: str, stage: str) -> None:
+            stages[device] = f"{device}: {stage}" if device else stage
+            bar.describe("; ".join(stages.values()))
+
+        plan = Plan(runs, warmup, seconds)
+        job, found = deploy(path, devices, data, runtime=wanted, plan=plan, connection=connection, on_progress=show)
+    if as_json:
+        records = [record(artifact, job, each) for each in found]
+        print_json(
+            records[0] if len(records) == 1 else {"schema": "edgernn.deployments", "version": 1, "devices": records}
+        )
+    else:
+        print_table("", COLUMNS, [row for each in found for row in rows(each)])
+    _conclude(found, as_json=as_json)
+
+
+def _conclude(found: list[Deployment | Failure], *, as_json: bool) -> None:
+    """Say what differs or failed, and end with the status that says so."""
+    from edgernn.deployment.deploy import Failure
+
+    failures = [each for each in found if isinstance(each, Failure)]
+    done = [each for each in found if not isinstance(each, Failure)]
+    different = [each for each in done if each.verdict.word == "different"]
+    if not as_json:
+        for each in done:
+            if each.verdict.first is not None:
+                note(f"{each.device}: {each.verdict.word}; first {each.verdict.first}")
+    if len(failures) == 1 and len(found) == 1:
+        raise failures[0].error
+    if failures:
+        worst: type[EdgernnError] = EnvironmentProblem
+        if all(isinstance(each.error, InputError) for each in failures):
+            worst = InputError
+        words = "\n".join(str(each.error) for each in failures)
+        raise worst(words, hint="the other devices were served." if done else "")
+    if different:
+        raise CheckFailed(
+            f"outputs: must be those of this machine. Found: others on {', '.join(each.device for each in different)}.",
+            hint="the first difference is above, or in --json; check the runtime's version on the device.",
+        )

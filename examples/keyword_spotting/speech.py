@@ -1,0 +1,146 @@
+"""Words as two speech synthesizers say them: eSpeak NG, whose voices are split, and Flite, which is for the test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgernn.errors import EnvironmentProblem
+from edgernn.streaming.frames import read_wav
+
+Floats = NDArray[np.float32]
+RATE = 16000
+LOUDNESS = 0.1  # root mean square of a word
+
+# eSpeak NG's variants, by what makes a test honest: a voice is on one side only.
+TRAIN = (
+    "adam",
+    "Alex",
+    "Alicia",
+    "Andrea",
+    "Andy",
+    "belinda",
+    "benjamin",
+    "david",
+    "Denis",
+    "ed",
+    "edward",
+    "Gene",
+    "Henrique",
+    "Jacky",
+    "john",
+    "Lee",
+    "linda",
+    "max",
+    "Michael",
+    "miguel",
+    "Mike",
+    "pablo",
+    "paul",
+    "pedro",
+    "rob",
+    "steph2",
+    "m1",
+    "m2",
+    "m3",
+    "m4",
+    "f1",
+    "f2",
+    "f3",
+    "f5",
+    "klatt",
+    "klatt3",
+)
+VALIDATION = ("boris", "Mario", "quincy", "marcelo", "f4", "m5")
+TEST = ("Annie", "aunty", "caleb", "Diogo", "antonio", "m6", "m7", "steph", "zac", "victor", "anika", "robert")
+FLITE = ("awb", "kal16", "rms", "slt")
+ACCENTS = ("en-us", "en-gb", "en-gb-scotland", "en-029")
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """What shall be said, and how.
+
+    Attributes:
+        word: the text.
+        voice: of eSpeak NG, with its accent, as in ``en-us+f1``; or of Flite, as in ``flite:slt``.
+        speed: words per minute; Flite keeps its own.
+        pitch: 0 to 99; Flite keeps its own.
+    """
+
+    word: str
+    voice: str
+    speed: int = 160
+    pitch: int = 50
+
+
+def utterances(words: Sequence[str], voices: Sequence[str], each: int, random: np.random.Generator) -> list[Utterance]:
+    """Every word by every voice, `each` times, in accents, speeds and pitches drawn at random."""
+    return [
+        Utterance(
+            word, f"{random.choice(ACCENTS)}+{voice}", int(random.integers(120, 200)), int(random.integers(25, 75))
+        )
+        for word in words
+        for voice in voices
+        for _ in range(each)
+    ]
+
+
+def flite_utterances(words: Iterable[str]) -> list[Utterance]:
+    """Every word by every voice of the other synthesizer."""
+    return [Utterance(word, f"flite:{voice}") for word in words for voice in FLITE]
+
+
+def speak(wanted: Sequence[Utterance]) -> list[Floats]:
+    """Have all of it said, float32 [samples] at 16 kHz each, silence cut off at both ends.
+
+    Raises:
+        EnvironmentProblem: a synthesizer is not installed or fails.
+    """
+    for program in ("espeak-ng", "flite"):
+        if shutil.which(program) is None:
+            raise EnvironmentProblem(
+                f"speech: must have the program '{program}'. Found: none.",
+                hint="on Debian, Ubuntu and Raspberry Pi OS: sudo apt-get install espeak-ng flite",
+            )
+    with tempfile.TemporaryDirectory(prefix="edgernn-") as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
+        paths = [Path(folder) / f"{number}.wav" for number in range(len(wanted))]
+        return list(pool.map(_say, wanted, paths))
+
+
+def _say(wanted: Utterance, path: Path) -> Floats:
+    if wanted.voice.startswith("flite:"):
+        command = ["flite", "-voice", wanted.voice.removeprefix("flite:"), "-t", wanted.word, "-o", str(path)]
+    else:
+        how = ["-v", wanted.voice, "-s", str(wanted.speed), "-p", str(wanted.pitch)]
+        command = ["espeak-ng", *how, "-w", str(path), wanted.word]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode or not path.is_file():
+        raise EnvironmentProblem(f"speech: '{' '.join(command)}' must work. Found: {done.stderr.strip()}.")
+    samples, rate = read_wav(path)
+    path.unlink()
+    clip = _trimmed(_resampled(samples, rate))
+    return clip * np.float32(LOUDNESS / np.sqrt(np.mean(np.square(clip))))
+
+
+def _resampled(samples: Floats, rate: int) -> Floats:
+    """By its spectrum, of which what the new rate cannot carry is left out."""
+    count = round(len(samples) * RATE / rate)
+    return (np.fft.irfft(np.fft.rfft(samples), count) * (count / len(samples))).astype(np.float32)
+
+
+def _trimmed(samples: Floats) -> Floats:
+    """From the first to the last 10 ms that are above a thousandth of the loudest's power."""
+    blocks = samples[: len(samples) // 160 * 160].reshape(-1, 160)
+    power = np.square(blocks).mean(axis=1)
+    heard = np.flatnonzero(power > power.max() / 1000)
+    return blocks[heard[0] : heard[-1] + 1].reshape(-1)

@@ -1,4 +1,4 @@
-"""A real sshd on loopback, for as long as a test runs: its own keys, its own home folder, and a line that can be cut."""
+"""A real sshd on loopback, as long as a test runs: its own keys, its own home folder, and a line that can be cut."""
 
 from __future__ import annotations
 
@@ -35,13 +35,16 @@ class Sshd:
         known_hosts: file that has the server's key.
     """
 
-    def __init__(self, folder: Path, *, path: str | None = None, command: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, path: str | None = None, command: str | None = None, disk: str | None = None
+    ) -> None:
         """Prepare keys and configuration.
 
         Args:
             folder: where everything is kept.
             path: instead of the PATH that those who log in have.
             command: that runs `$SSH_ORIGINAL_COMMAND` in some other root; by default the host's own sh.
+            disk: size of the disk that the home folder is on, ``300k``; needs root.
         """
         require_system("ssh")
         if not Path(_SERVER).exists():
@@ -54,9 +57,11 @@ class Sshd:
         self.identity, self.known_hosts = folder / "user", folder / "known hosts"
         (folder / "authorized").write_text((folder / "user.pub").read_text())
         login = folder / "login"
-        exports = f"export HOME={shlex.quote(str(self.home))}\n" + (f"export PATH={path}\n" if path else "")
-        login.write_text(f'#!/bin/sh\n{exports}cd "$HOME"\n{command or chr(0)}\n'.replace(
-            chr(0), 'exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"'))
+        exports = f"export HOME={shlex.quote(str(self.home))}\n" + (
+            f"export PATH={shlex.quote(path)}\n" if path else ""
+        )
+        run = command or '/bin/sh -c "$SSH_ORIGINAL_COMMAND"'
+        login.write_text(f'#!/bin/sh\n{exports}cd "$HOME"\nexec {run}\n')
         login.chmod(0o755)
         self.server_port = self.port = _free_port()
         (folder / "sshd_config").write_text(
@@ -64,6 +69,7 @@ class Sshd:
             f"StrictModes no\nAuthorizedKeysFile {folder}/authorized\nPasswordAuthentication no\nMaxStartups 50\n"
             f"KbdInteractiveAuthentication no\nForceCommand {login}\nLogLevel ERROR\n"
         )
+        self._disk = disk
         self._line: socket.socket | None = None
         self._open: list[socket.socket] = []
         self._limit: int | None = None
@@ -87,10 +93,14 @@ class Sshd:
 
     def __enter__(self) -> Sshd:
         """Start the server."""
-        Path("/run/sshd").mkdir(exist_ok=True) if os.getuid() == 0 else None
+        if os.getuid() == 0:
+            Path("/run/sshd").mkdir(exist_ok=True)
         words = [_SERVER, "-D", "-e", "-f", str(self.folder / "sshd_config")]
+        if self._disk is not None:
+            mount = f"mount -t tmpfs -o mode=700,size={self._disk} none {shlex.quote(str(self.home))}"
+            words = ["unshare", "--mount", "sh", "-c", f"{mount} && exec {shlex.join(words)}"]
         self._log = (self.folder / "log").open("wb")
-        self._process = subprocess.Popen(words, stderr=self._log, stdin=subprocess.DEVNULL, start_new_session=True)
+        self.process = subprocess.Popen(words, stderr=self._log, stdin=subprocess.DEVNULL, start_new_session=True)
         for _ in range(200):
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.server_port), 1):
                 return self
@@ -105,8 +115,8 @@ class Sshd:
         if self._line is not None:
             self._line.close()
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, 15)
-        self._process.wait(10)
+            os.killpg(self.process.pid, 15)
+        self.process.wait(10)
         self._log.close()
 
     def put_line_before(self, cut_after: int | None = None) -> None:

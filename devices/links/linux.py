@@ -98,7 +98,9 @@ class LinuxDevice:
             files = {"run_model": compile_runner(content, facts.architecture, self.name)}
         copied += self._install(files)
         self._job = f"{self._root}/jobs/{secrets.token_hex(8)}"
-        self._call(f"umask 077; mkdir -p {quote(self._job)}")
+        jobs = quote(f"{self._root}/jobs")
+        old = f"find {jobs} -mindepth 1 -maxdepth 1 -mmin +1440 -exec rm -rf {{}} +"  # of links that were cut
+        self._call(f"umask 077; mkdir -p {quote(self._job)} && chmod 700 {quote(self._root)} && {old}")
         self._shell.send({"input": job.input_bytes}, self._job, frozenset())
         return copied
 
@@ -110,7 +112,8 @@ class LinuxDevice:
             return 0
         part = f"{self._program}.{secrets.token_hex(4)}.part"
         try:
-            self._call(f"umask 077; mkdir -p {quote(part)}")
+            # What an earlier try has left behind when its link was cut goes first.
+            self._call(f"umask 077; rm -rf {quote(self._program)}.*.part && mkdir -p {quote(part)}")
             self._shell.send({**files, SUMS: sums.encode()}, part, frozenset({"run_model"}))
             if not self._whole(part):
                 raise EnvironmentProblem(

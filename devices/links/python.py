@@ -109,7 +109,7 @@ class PythonHome:
         files = carried(self._runtime, version)
         part = f"{folder}.{secrets.token_hex(4)}.part"
         try:
-            self._shell.call(f"umask 077; mkdir -p {quote(part)}")
+            self._shell.call(f"umask 077; rm -rf {quote(folder)}.*.part; mkdir -p {quote(part)}")
             self._shell.send(files, part, frozenset())
             self._shell.call(
                 f": > {quote(part)}/{_COMPLETE} && rm -rf {quote(folder)} && mv {quote(part)} {quote(folder)}"

@@ -76,9 +76,9 @@ def left(board: Sshd) -> list[str]:
 def running(name: str) -> list[str]:
     """Processes whose command line has the name."""
     found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    for number in filter(str.isdigit, os.listdir("/proc")):
         try:
-            words = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            words = Path("/proc", number, "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
         if name in words:

@@ -206,7 +206,7 @@ def test_a_line_that_is_cut_while_it_runs_ends_the_run(
     board.put_line_before()
 
     def cut() -> None:
-        while not running("/run_model /"):
+        while not any("sh -c" not in words for words in running(" 10 10000000 120 0")):
             time.sleep(0.05)
         board.cut()
 
@@ -286,7 +286,7 @@ def test_several_devices_at_once_and_one_that_fails(
 def test_ctrl_c_ends_the_run_on_the_board(artifacts: Path, board: Sshd) -> None:
     words = [sys.executable, "-m", "edgernn", "deploy", str(artifacts / "c"), *board.options, "--runs", "10000000"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as process:
-        while not running("/run_model /"):
+        while not any("sh -c" not in words for words in running(" 10 10000000 120 0")):
             assert process.poll() is None
             time.sleep(0.05)
         os.killpg(process.pid, signal.SIGINT)

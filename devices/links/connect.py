@@ -47,7 +47,6 @@ def connect(name: str, how: Connection) -> Device:
         return SerialDevice(name, rest, how.baud)
     if kind == "android":
         from edgernn.devices.links.adb import AdbShell
-
         from edgernn.devices.links.linux import LinuxDevice
 
         return LinuxDevice(AdbShell(name, rest or None, how.adb), keep=False)

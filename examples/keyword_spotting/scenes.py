@@ -24,17 +24,19 @@ EARLY, LATE = 0.0, 0.4
 
 @dataclass(frozen=True)
 class Clip:
-    """One word, as samples, and its class: 0 for a word that is none of the keywords."""
+    """One word, as samples, its class, 0 for a word that is none of the keywords, and its text."""
 
     samples: Floats
     label: int
+    text: str
 
 
 @dataclass(frozen=True)
 class Heard:
-    """A word in a stream: its class, and the seconds where it begins and ends."""
+    """A word in a stream: its class and text, and the seconds where it begins and ends."""
 
     label: int
+    text: str
     begin: float
     end: float
 
@@ -58,11 +60,11 @@ def noise(samples: int, random: np.random.Generator) -> Floats:
 
 def varied(clip: Clip, random: np.random.Generator) -> Clip:
     """The clip as by another throat and another microphone: faster or slower, and with another balance of treble."""
-    count = int(len(clip.samples) * random.uniform(0.85, 1.2))
+    count = int(len(clip.samples) * random.uniform(0.9, 1.15))
     samples = np.interp(np.linspace(0, len(clip.samples) - 1, count), np.arange(len(clip.samples)), clip.samples)
-    samples[1:] += random.uniform(-0.7, 0.7) * samples[:-1]
+    samples[1:] += random.uniform(-0.4, 0.4) * samples[:-1]
     samples *= LOUDNESS / np.sqrt(np.mean(np.square(samples)))
-    return Clip(samples.astype(np.float32), clip.label)
+    return Clip(samples.astype(np.float32), clip.label, clip.text)
 
 
 def scene(clips: Sequence[Clip], pauses: Sequence[float], random: np.random.Generator) -> Scene:
@@ -73,7 +75,7 @@ def scene(clips: Sequence[Clip], pauses: Sequence[float], random: np.random.Gene
         loud = np.float32(10 ** (random.uniform(-8, 6) / 20))
         pieces += [np.zeros(silence, np.float32), loud * clip.samples]
         place += silence
-        words.append(Heard(clip.label, place / RATE, (place + len(clip.samples)) / RATE))
+        words.append(Heard(clip.label, clip.text, place / RATE, (place + len(clip.samples)) / RATE))
         place += len(clip.samples)
     pieces.append(np.zeros(RATE, np.float32))
     sound = np.concatenate(pieces)

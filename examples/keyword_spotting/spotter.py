@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -66,7 +67,7 @@ class Detector:
     """
 
     threshold: float
-    answers: int = 5
+    answers: int = 3
     pause: float = 0.5
 
     def detect(self, probabilities: Floats) -> list[Detection]:
@@ -93,6 +94,7 @@ class Judgement:
         wrong: detections at another keyword's time.
         false: detections where no keyword was.
         hours: of the stream.
+        mistaken: texts of the words that were taken for a keyword, the most frequent first.
         latencies: seconds of sound from the end of a word to its detection, one for each hit; below zero if the
             word was known before it ended.
     """
@@ -102,6 +104,7 @@ class Judgement:
     wrong: int
     false: int
     hours: float
+    mistaken: tuple[str, ...]
     latencies: tuple[float, ...]
 
     @property
@@ -127,4 +130,8 @@ def judge(found: list[Detection], words: tuple[Heard, ...], hours: float) -> Jud
         wrong += len(near) - len(right)
         left = [each for each in left if each not in near]
     false = len(left)
-    return Judgement(len(said), len(latencies), wrong, false, hours, tuple(latencies))
+    near_what = Counter(
+        word.text for each in left for word in words if word.begin <= each.seconds <= word.end + 0.7 and not word.label
+    )
+    mistaken = tuple(text for text, _ in near_what.most_common())
+    return Judgement(len(said), len(latencies), wrong, false, hours, mistaken, tuple(latencies))

@@ -42,7 +42,7 @@ def test_answers_are_those_of_the_whole_signals_frames(tmp_path: Path, capsys: p
     frames = LogMel().frames(signal)
     wanted = list(edgernn.StreamingSession(path).run(frames))
     assert len(found) == len(frames) == 49
-    np.testing.assert_array_equal(np.float32(found), np.stack(wanted))
+    np.testing.assert_array_equal(np.array(found, "f4"), np.stack(wanted))
 
 
 @pytest.mark.parametrize(

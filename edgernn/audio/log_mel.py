@@ -75,13 +75,17 @@ class LogMel:
         mel = np.linspace(*(2595 * np.log10(1 + f / 700) for f in (self.lowest, self.highest)), self.bands + 2)
         low, peak, high = (700 * (10 ** (mel[start : start + self.bands, None] / 2595) - 1) for start in range(3))
         hertz = np.fft.rfftfreq(self.window, 1 / self.rate)
-        return np.maximum(0, np.minimum((hertz - low) / (peak - low), (high - hertz) / (high - peak)))
+        weights: NDArray[np.float64] = np.maximum(
+            0, np.minimum((hertz - low) / (peak - low), (high - hertz) / (high - peak))
+        )
+        return weights
 
     @cached_property
     def taper(self) -> NDArray[np.float64]:
         """The periodic Hann window, scaled so that the powers of a sine's bins add up to its mean power."""
         hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(self.window) / self.window)
-        return hann * np.sqrt(2 / (self.window * np.square(hann).sum()))
+        taper: NDArray[np.float64] = hann * np.sqrt(2 / (self.window * np.square(hann).sum()))
+        return taper
 
     def frames(self, signal: NDArray[np.floating]) -> Floats:
         """All frames of a signal.

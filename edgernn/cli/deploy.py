@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 @click.option("--known-hosts", type=click.Path(path_type=Path), help="File with the SSH host keys to trust.")
 @click.option("--offline", is_flag=True, help="Download packages here and carry them to the board.")
 @click.option("--baud", default=115200, show_default=True, help="Of a serial port.")
+@click.option("--serial-firmware", type=click.Path(path_type=Path), help="Only write a serial board's firmware here.")
 @click.option("--quantize", metavar="SCHEME", help="Of a Keras model, which is converted first.  [default: float32]")
 @click.option("--calibration", type=click.Path(path_type=Path), help="Samples to quantize a Keras model with.")
 @json_option
@@ -49,6 +50,7 @@ def command(
     known_hosts: Path | None,
     offline: bool,
     baud: int,
+    serial_firmware: Path | None,
     quantize: str | None,
     calibration: Path | None,
     as_json: bool,
@@ -65,6 +67,13 @@ def command(
     from edgernn.devices.links.connect import KINDS, Connection
     from edgernn.devices.links.ssh import SshOptions
 
+    if serial_firmware is not None:
+        from edgernn.deployment.firmware import write_firmware
+
+        for written in write_firmware(artifact, serial_firmware):
+            click.echo(written)
+        note("give the board edgernn_serial_read and edgernn_serial_write, and call edgernn_serial_poll in its loop.")
+        return
     if not devices:
         raise InputError(f"device: must be named: {KINDS}. Found: none.", hint="--device pi@raspberrypi.local, say.")
     connection = Connection(SshOptions(port, identity, known_hosts), offline, baud)

@@ -30,7 +30,8 @@ from edgernn.cli.output import note, print_table, progress
 from edgernn.streaming.frames import read_frames
 from edgernn.training.network import import_keras
 from examples.keyword_spotting import speech, spotter
-from examples.keyword_spotting.scenes import FRAMES, FRONT_END, RATE, STRIDE, Clip, Scene, scene, windows
+from examples.keyword_spotting.scenes import FRAMES, FRONT_END, STRIDE, Clip, Scene, scene, windows
+from examples.keyword_spotting.speech import RATE
 from examples.keyword_spotting.words import CLASSES, KEYWORDS, OTHERS, UNHEARD
 
 Floats = NDArray[np.float32]

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from examples.keyword_spotting.scenes import FRAMES, FRONT_END, RATE, STRIDE, Heard
+from examples.keyword_spotting.scenes import FRAMES, FRONT_END, STRIDE, Heard
+from examples.keyword_spotting.speech import RATE
 from examples.keyword_spotting.words import CLASSES
 
 Floats = NDArray[np.float32]

@@ -72,12 +72,12 @@ class LogMel:
     @cached_property
     def filters(self) -> NDArray[np.float64]:
         """Weights of the spectrum in each band, [bands, window // 2 + 1]."""
-        mel = np.linspace(*(2595 * np.log10(1 + f / 700) for f in (self.lowest, self.highest)), self.bands + 2)
+        ends = [2595 * np.log10(1 + hertz / 700) for hertz in (self.lowest, self.highest)]
+        mel = np.linspace(ends[0], ends[1], self.bands + 2)
         low, peak, high = (700 * (10 ** (mel[start : start + self.bands, None] / 2595) - 1) for start in range(3))
         hertz = np.fft.rfftfreq(self.window, 1 / self.rate)
-        weights: NDArray[np.float64] = np.maximum(
-            0, np.minimum((hertz - low) / (peak - low), (high - hertz) / (high - peak))
-        )
+        rise, fall = (hertz - low) / (peak - low), (high - hertz) / (high - peak)
+        weights: NDArray[np.float64] = np.maximum(0, np.minimum(rise, fall))
         return weights
 
     @cached_property

@@ -55,7 +55,8 @@ def noise(samples: int, random: np.random.Generator) -> Floats:
     spectrum *= np.arange(1, len(spectrum) + 1) ** -random.uniform(0, 1)
     sound = np.fft.irfft(spectrum, samples)
     level = LOUDNESS * 10 ** (-random.uniform(10, 40) / 20)
-    return (sound * level / np.sqrt(np.mean(np.square(sound)))).astype(np.float32)
+    scaled: Floats = (sound * level / np.sqrt(np.mean(np.square(sound)))).astype(np.float32)
+    return scaled
 
 
 def varied(clip: Clip, random: np.random.Generator) -> Clip:
@@ -98,9 +99,7 @@ def windows(
     y = np.zeros((count, ANSWERS), np.int64)
     for number in range(count):
         kinds = random.random(4) < 0.5
-        chosen = [
-            (keywords if known else others)[random.integers(len(keywords if known else others))] for known in kinds
-        ]
+        chosen = [_one_of(keywords if known else others, random) for known in kinds]
         chosen = [varied(clip, random) for clip in chosen]
         made = scene(chosen, list(random.uniform(0.1, 1.0, len(chosen))), random)
         start = int(random.integers(0, max(1, len(made.sound) - length)))
@@ -111,6 +110,10 @@ def windows(
             if word.label:
                 y[number, slice(*_span(word, start / RATE))] = word.label
     return x, y
+
+
+def _one_of(clips: Sequence[Clip], random: np.random.Generator) -> Clip:
+    return clips[int(random.integers(len(clips)))]
 
 
 def _span(word: Heard, start: float) -> tuple[int, int]:

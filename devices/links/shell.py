@@ -98,7 +98,7 @@ model=$(tr -d '\0' </proc/device-tree/model 2>/dev/null)
 echo "processor=$model"
 echo "cores=$(grep -c '^processor' /proc/cpuinfo 2>/dev/null)"
 echo "memory_kib=$(sed -n 's/^MemTotal: *\([0-9]*\).*/\1/p' /proc/meminfo 2>/dev/null)"
-[ -r /etc/os-release ] && . /etc/os-release && echo "release=$PRETTY_NAME"
+echo "release=$(sed -n 's/^PRETTY_NAME="\{0,1\}\([^"]*\).*/\1/p' /etc/os-release 2>/dev/null)"
 """
 
 # What a board says of itself around a run; a line is missing where it says nothing.

@@ -54,6 +54,7 @@ REQUIREMENTS = (
     Requirement("keras", "keras", "train", "3.6", "train, verify against Keras"),
     Requirement("tflite-micro", "tflite_micro", "micro", "", "verify --runtime micro", only_on="Linux-x86_64"),
     Requirement("matplotlib", "matplotlib", "report", "3.8", "compare: plots in reports"),
+    Requirement("pyserial", "serial", "serial", "3.5", "deploy --device serial:PORT"),
 )
 
 UNKNOWN = "unknown"

@@ -81,7 +81,7 @@ def serial_board(project: CProject, digest: str, name: str) -> Iterator[Running]
         monitor = folder / "monitor"
         command = [emulator[0], "-qmp", f"unix:{monitor},server=on,wait=off", *emulator[1:], str(firmware.elf)]
         with subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as process:
             try:
                 assert process.stdout is not None, "it is a pipe"

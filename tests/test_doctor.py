@@ -66,6 +66,7 @@ def test_findings_tell_missing_old_and_unavailable() -> None:
         "tflite-micro": "missing",
         "matplotlib": "missing",
         "jinja2": "missing",
+        "pyserial": "missing",
     }
     assert found["numpy"].install == "pip install --upgrade 'numpy>=1.26'"
     assert found["rich"].install == "pip install 'rich>=13.7'"

@@ -17,6 +17,15 @@ from types import TracebackType
 from conftest import require_system
 
 _SERVER = "/usr/sbin/sshd"
+_MANAGER = "/lib/systemd/systemd"
+# A /run of its own, with what a booted system has there, and the manager of one user who has logged in.
+_BOOT = """
+mount -t tmpfs none /run
+mkdir -p /run/sshd /run/systemd/system /run/log/journal /run/user/$(id -u) && chmod 700 /run/user/$(id -u)
+/lib/systemd/systemd-journald &
+HOME={home} XDG_RUNTIME_DIR=/run/user/$(id -u) /lib/systemd/systemd --user &
+exec {sshd}
+"""
 
 
 def _free_port() -> int:
@@ -36,7 +45,13 @@ class Sshd:
     """
 
     def __init__(
-        self, folder: Path, *, path: str | None = None, command: str | None = None, disk: str | None = None
+        self,
+        folder: Path,
+        *,
+        path: str | None = None,
+        command: str | None = None,
+        disk: str | None = None,
+        systemd: bool = False,
     ) -> None:
         """Prepare keys and configuration.
 
@@ -45,6 +60,7 @@ class Sshd:
             path: instead of the PATH that those who log in have.
             command: that runs `$SSH_ORIGINAL_COMMAND` in some other root; by default the host's own sh.
             disk: size of the disk that the home folder is on, ``300k``; needs root.
+            systemd: have the user's service manager and a journal run there; needs root.
         """
         require_system("ssh")
         if not Path(_SERVER).exists():
@@ -69,7 +85,9 @@ class Sshd:
             f"StrictModes no\nAuthorizedKeysFile {folder}/authorized\nPasswordAuthentication no\nMaxStartups 50\n"
             f"KbdInteractiveAuthentication no\nForceCommand {login}\nLogLevel ERROR\n"
         )
-        self._disk = disk
+        self._disk, self._systemd = disk, systemd
+        if systemd and not Path(_MANAGER).exists():
+            require_system(_MANAGER)
         self._line: socket.socket | None = None
         self._open: list[socket.socket] = []
         self._limit: int | None = None
@@ -99,6 +117,14 @@ class Sshd:
         if self._disk is not None:
             mount = f"mount -t tmpfs -o mode=700,size={self._disk} none {shlex.quote(str(self.home))}"
             words = ["unshare", "--mount", "sh", "-c", f"{mount} && exec {shlex.join(words)}"]
+        if self._systemd:
+            words = [
+                "unshare",
+                "--mount",
+                "sh",
+                "-c",
+                _BOOT.format(home=shlex.quote(str(self.home)), sshd=shlex.join(words)),
+            ]
         self._log = (self.folder / "log").open("wb")
         self.process = subprocess.Popen(words, stderr=self._log, stdin=subprocess.DEVNULL, start_new_session=True)
         for _ in range(200):
@@ -118,6 +144,11 @@ class Sshd:
             os.killpg(self.process.pid, 15)
         self.process.wait(10)
         self._log.close()
+
+    @property
+    def root(self) -> Path:
+        """The board's file system as this machine sees it."""
+        return Path(f"/proc/{self.process.pid}/root")
 
     def put_line_before(self, cut_after: int | None = None) -> None:
         """From now on connections go through a line that can be cut, at once or after so many bytes to the server."""

@@ -6,7 +6,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from edgernn.devices.host.session import TensorInfo
 from edgernn.devices.links.programs import program_text
 from edgernn.errors import EnvironmentProblem, InputError
 
-_TYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float", "bool": "uint8_t"}
+C_TYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float", "bool": "uint8_t"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,17 @@ COMPILERS = {
 
 
 def compile_runner(project: CProject, architecture: str, device: str) -> bytes:
-    """The program, with everything that it needs inside.
+    """The program that runs a model on invocations from a file.
+
+    Raises:
+        InputError: no program can be made for this architecture, or the folder does not compile.
+        EnvironmentProblem: the cross compiler is not installed.
+    """
+    return compile_static(project, runner_source(project), architecture, device)
+
+
+def compile_static(project: CProject, source: str, architecture: str, device: str) -> bytes:
+    """A program around a model, with everything that it needs inside.
 
     Raises:
         InputError: no program can be made for this architecture, or the folder does not compile.
@@ -68,23 +78,23 @@ def compile_runner(project: CProject, architecture: str, device: str) -> bytes:
         )
     with tempfile.TemporaryDirectory(prefix="edgernn-") as name:
         folder = Path(name)
-        (folder / "run_model.c").write_text(runner_source(project), encoding="utf-8")
+        (folder / "main.c").write_text(source, encoding="utf-8")
         words = [command, "-std=gnu11", "-O3", "-static", *compiler.flags, "-I", str(project.folder / "src")]
-        files = [str(folder / "run_model.c"), str(project.source)]
+        files = [str(folder / "main.c"), str(project.source)]
         done = subprocess.run(
-            [*words, *files, "-o", str(folder / "run_model"), "-lm"], capture_output=True, text=True, check=False
+            [*words, *files, "-o", str(folder / "program"), "-lm"], capture_output=True, text=True, check=False
         )
         if done.returncode:
             lines = [line for line in done.stderr.splitlines() if "error" in line] or ["no reason given"]
             raise InputError(f"artifact '{project.folder}': must compile for {architecture}. Found: {lines[0][:200]}")
-        return (folder / "run_model").read_bytes()
+        return (folder / "program").read_bytes()
 
 
 def runner_source(project: CProject) -> str:
     """`programs/run_model.c` for a model."""
     inputs = _named(project.inputs, "x")
     outputs = _named(project.outputs, "y")
-    declared = "".join(f"static {_TYPES[info.dtype]} {name}[{_count(info)}];\n" for name, info in inputs + outputs)
+    declared = "".join(f"static {C_TYPES[info.dtype]} {name}[{_count(info)}];\n" for name, info in inputs + outputs)
     read, at = "", 0
     for name, info in inputs:
         read += f"    memcpy({name}, from + {at}, sizeof {name});\n"
@@ -100,7 +110,12 @@ def runner_source(project: CProject) -> str:
         "ARGUMENTS": ", ".join(name for name, _ in inputs + outputs),
         "INPUT_SIZE": str(at),
     }
-    text = program_text("run_model.c")
+    return filled("run_model.c", words)
+
+
+def filled(program: str, words: Mapping[str, str]) -> str:
+    """A program's source with words in the places that are marked for them."""
+    text = program_text(program)
     for key, word in words.items():
         text = text.replace(f"@{key}@", word)
     return text

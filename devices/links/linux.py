@@ -2,9 +2,10 @@
 
 All that is ours lies in one folder there, for the user alone:
 
-    programs/HASH   a model and what runs it, named after their content, written whole or not at all
-    python/NAME     the packages that run a .tflite
-    jobs/NUMBER     inputs and outputs of one run, removed when they have been read
+    programs/HASH    a model and what runs it, named after their content, written whole or not at all
+    services/NAME    a service: the model, what runs it, and systemd's units
+    python/NAME      the packages that run a .tflite
+    jobs/NUMBER      inputs and outputs of one run, removed when they have been read
 """
 
 from __future__ import annotations
@@ -12,18 +13,19 @@ from __future__ import annotations
 import hashlib
 import math
 import secrets
-from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from edgernn.converters.tflite.file import TfliteFile
 from edgernn.deployment.job import Job
-from edgernn.devices.links.binary import compile_runner
+from edgernn.devices.links.binary import compile_runner, compile_static
 from edgernn.devices.links.device import Facts, Outcome
+from edgernn.devices.links.folders import forget, is_whole, place, sums_of
 from edgernn.devices.links.programs import program_text
 from edgernn.devices.links.python import PythonHome
+from edgernn.devices.links.service import Installed, Service, files_of, halt, start, stop
+from edgernn.devices.links.serving import description_text, serving_source
 from edgernn.devices.links.shell import (
     CLUSTERS,
     CONDITION,
@@ -32,6 +34,7 @@ from edgernn.devices.links.shell import (
     OUT_OF_TIME,
     Finished,
     Shell,
+    call,
     clusters,
     condition,
     quote,
@@ -39,8 +42,6 @@ from edgernn.devices.links.shell import (
 )
 from edgernn.errors import EnvironmentProblem, InputError
 from edgernn.profiling.latency import Seconds
-
-SUMS = "SHA256SUMS"
 
 
 class LinuxDevice:
@@ -55,7 +56,7 @@ class LinuxDevice:
             emulated: whether time there means nothing.
             keep: leave programs and packages for the next time.
         """
-        self.name, self.emulated = shell.name, emulated
+        self.name, self.kind, self.emulated = shell.name, shell.kind, emulated
         self._shell, self._offline, self._keep = shell, offline, keep
         self._facts: Facts | None = None
         self._program = self._job = ""
@@ -96,39 +97,15 @@ class LinuxDevice:
             files = {"model.tflite": content.content, "run_litert.py": program_text("run_litert.py").encode()}
         else:
             files = {"run_model": compile_runner(content, facts.architecture, self.name)}
-        copied += self._install(files)
+        key = hashlib.sha256(sums_of(files).encode()).hexdigest()[:24]
+        self._program = f"{self._root}/programs/{key}"
+        copied += place(self._shell, self._program, files, frozenset({"run_model"}))
         self._job = f"{self._root}/jobs/{secrets.token_hex(8)}"
         jobs = quote(f"{self._root}/jobs")
         old = f"find {jobs} -mindepth 1 -maxdepth 1 -mmin +1440 -exec rm -rf {{}} +"  # of links that were cut
         self._call(f"umask 077; mkdir -p {quote(self._job)} && chmod 700 {quote(self._root)} && {old}")
         self._shell.send({"input": job.input_bytes}, self._job, frozenset())
         return copied
-
-    def _install(self, files: Mapping[str, bytes]) -> int:
-        """Put a program under its hash; returns the bytes that were copied."""
-        sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items()))
-        self._program = f"{self._root}/programs/{hashlib.sha256(sums.encode()).hexdigest()[:24]}"
-        if self._whole(self._program):
-            return 0
-        part = f"{self._program}.{secrets.token_hex(4)}.part"
-        try:
-            # What an earlier try has left behind when its link was cut goes first.
-            self._call(f"umask 077; rm -rf {quote(self._program)}.*.part && mkdir -p {quote(part)}")
-            self._shell.send({**files, SUMS: sums.encode()}, part, frozenset({"run_model"}))
-            if not self._whole(part):
-                raise EnvironmentProblem(
-                    f"device '{self.name}': files must arrive as they were sent. Found: other contents.",
-                    hint="check the device's disk and the line, and deploy again.",
-                )
-            self._call(f"rm -rf {quote(self._program)} && mv {quote(part)} {quote(self._program)}")
-        except BaseException:
-            self._forget(part)
-            raise
-        return sum(map(len, files.values()))
-
-    def _whole(self, folder: str) -> bool:
-        script = f"cd {quote(folder)} 2>/dev/null && sha256sum -c {SUMS} >/dev/null 2>&1"
-        return self._shell.call(script).status == 0
 
     def run(self, job: Job) -> None:
         """Run on all cores, and on each cluster of a phone's cores."""
@@ -169,7 +146,7 @@ class LinuxDevice:
     def read(self, job: Job) -> Outcome:
         """Take the outputs and remove the job."""
         outputs = self._call(f"cat {quote(self._job)}/output", seconds=300).output
-        self._forget(self._job)
+        forget(self._shell, self._job)
         self._job = ""
         said = Finished(0, self._found[0][1].said.encode(), "").lines
         measures: dict[str, Any] = {}
@@ -184,25 +161,47 @@ class LinuxDevice:
             latencies = {name: np.frombuffer(each.output, "<i8") / 1e9 for name, each in self._found}
         return Outcome(outputs, said["runtime"], latencies, measures)
 
+    def install(self, job: Job, service: Service) -> Installed:
+        """Make a service of what `put` has brought.
+
+        Raises:
+            InputError: the model has more than one input.
+            EnvironmentProblem: the device, its systemd or its link fails; then nothing of the service is left.
+        """
+        content = job.artifact.content
+        folder = f"{self._root}/services/{service.name}"
+        if isinstance(content, TfliteFile):
+            assert self._python is not None, "put comes first"
+            scripts = ("run_litert.py", "serve_litert.py")
+            files = {name: program_text(name).encode() for name in scripts}
+            files |= {"model.tflite": content.content, "model.json": description_text(job.artifact).encode()}
+            words = [f"{folder}/model.tflite", f"{folder}/model.json"]
+            command = self._python.command(f"{folder}/serve_litert.py", words)
+        else:
+            source = serving_source(job.artifact)
+            files = {"serve_model": compile_static(content, source, self.describe().architecture, self.name)}
+            command = quote(f"{folder}/serve_model")
+        files |= files_of(service, command)
+        if not is_whole(self._shell, folder, files):
+            halt(self._shell, service.name)
+        copied = place(self._shell, folder, files, frozenset({"serve", "listen", "serve_model"}))
+        stays = start(self._shell, self._root, service, anew=copied > 0)
+        return Installed(service, copied, stays)
+
+    def remove(self, name: str) -> bool:
+        """Remove a service; returns whether it was there.
+
+        Raises:
+            EnvironmentProblem: the device or its link fails.
+        """
+        self.describe()
+        return stop(self._shell, self._root, name)
+
     def close(self) -> None:
         """Remove the job, and programs where they are not to stay."""
         for folder in filter(None, (self._job, "" if self._keep else self._root)):
-            self._forget(folder)
+            forget(self._shell, folder)
         self._shell.close()
 
     def _call(self, script: str, *, seconds: float = 60.0) -> Finished:
-        done = self._shell.call(script, seconds=seconds)
-        if done.status:
-            said = done.said.strip().splitlines()
-            found = said[-1] if said else f"exit status {done.status}"
-            full = "No space left" in done.said
-            raise EnvironmentProblem(
-                f"device '{self.name}': must carry out what it is told. Found: {found}",
-                hint="free some space there." if full else "see whether the user may write to the home folder there.",
-            )
-        return done
-
-    def _forget(self, folder: str) -> None:
-        """Remove a folder if the link still works."""
-        with suppress(EnvironmentProblem):
-            self._shell.call(f"rm -rf {quote(folder)}", seconds=20)
+        return call(self._shell, script, seconds=seconds)

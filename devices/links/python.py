@@ -54,7 +54,7 @@ class PythonHome:
         if self._has(venv):
             self._python = f"{venv}/bin/python"
             return 0
-        if not offline and self._imports("python3"):
+        if not offline and self._imports(self._python):
             return 0  # the board's own Python has it
         if offline:
             return self._carry(folder, version)
@@ -63,7 +63,7 @@ class PythonHome:
         return 0
 
     def _version(self) -> str:
-        done = self._shell.call(f"python3 -c {quote(_VERSION)}")
+        done = self._shell.call(f'python3 -c {quote(_VERSION)} && echo "program=$(command -v python3)"')
         version = done.lines.get("python", "")
         if done.status or not version:
             raise EnvironmentProblem(
@@ -76,6 +76,7 @@ class PythonHome:
                 f"device '{self._shell.name}': must have Python {oldest} or newer. Found: {version}.",
                 hint=f"upgrade the board's system, {_HINT_C}",
             )
+        self._python = done.lines.get("program") or self._python  # a service has another PATH than a login
         return version
 
     def _has(self, folder: str) -> bool:

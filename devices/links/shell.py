@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from edgernn.errors import EnvironmentProblem
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -61,6 +63,24 @@ class Shell(Protocol):
 
 
 quote = shlex.quote
+
+
+def call(shell: Shell, script: str, *, seconds: float = 60.0) -> Finished:
+    """Run a script that must succeed.
+
+    Raises:
+        EnvironmentProblem: it does not, or the link fails.
+    """
+    done = shell.call(script, seconds=seconds)
+    if done.status:
+        said = done.said.strip().splitlines()
+        found = said[-1] if said else f"exit status {done.status}"
+        full = "No space left" in done.said
+        raise EnvironmentProblem(
+            f"device '{shell.name}': must carry out what it is told. Found: {found}",
+            hint="free some space there." if full else "see whether the user may write to the home folder there.",
+        )
+    return done
 
 
 OUT_OF_TIME, KILLED = 128 + 14, 128 + 9  # as a shell tells of SIGALRM and SIGKILL

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from edgernn.cli.connection import connection_options
 from edgernn.cli.output import json_option, note, print_json, print_table, progress
 from edgernn.errors import CheckFailed, EdgernnError, EnvironmentProblem, InputError
 
 if TYPE_CHECKING:
     from edgernn.deployment.deploy import Deployment, Failure
+    from edgernn.devices.links.connect import Connection
 
 
 @click.command()
@@ -28,11 +31,16 @@ if TYPE_CHECKING:
 @click.option("--runs", default=100, show_default=True, help="Timed invocations.")
 @click.option("--warmup", default=10, show_default=True, help="Invocations before these.")
 @click.option("--seconds", default=120.0, show_default=True, help="Time that a run may take on a device.")
-@click.option("--port", type=click.IntRange(1, 65535), help="Of the SSH server.")
-@click.option("--identity", type=click.Path(path_type=Path), help="Private key for SSH.")
-@click.option("--known-hosts", type=click.Path(path_type=Path), help="File with the SSH host keys to trust.")
-@click.option("--offline", is_flag=True, help="Download packages here and carry them to the board.")
-@click.option("--baud", default=115200, show_default=True, help="Of a serial port.")
+@connection_options
+@click.option(
+    "--service",
+    is_flag=False,
+    flag_value="socket",
+    metavar="[SOURCE]",
+    help="Install a service that answers frames from socket, stdin or serial:/dev/NAME.  [alone: socket]",
+)
+@click.option("--name", help="Of the service.  [default: ARTIFACT's]")
+@click.option("--remove", is_flag=True, help="Only remove that service; with the last one, all that is on the board.")
 @click.option("--serial-firmware", type=click.Path(path_type=Path), help="Only write a serial board's firmware here.")
 @click.option("--quantize", metavar="SCHEME", help="Of a Keras model, which is converted first.  [default: float32]")
 @click.option("--calibration", type=click.Path(path_type=Path), help="Samples to quantize a Keras model with.")
@@ -45,11 +53,10 @@ def command(
     runs: int,
     warmup: int,
     seconds: float,
-    port: int | None,
-    identity: Path | None,
-    known_hosts: Path | None,
-    offline: bool,
-    baud: int,
+    connection: Connection,
+    service: str | None,
+    name: str | None,
+    remove: bool,
     serial_firmware: Path | None,
     quantize: str | None,
     calibration: Path | None,
@@ -64,8 +71,8 @@ def command(
     from edgernn.deployment.job import Plan
     from edgernn.deployment.record import COLUMNS, record, rows
     from edgernn.deployment.source import as_artifact
-    from edgernn.devices.links.connect import KINDS, Connection
-    from edgernn.devices.links.ssh import SshOptions
+    from edgernn.devices.links.connect import KINDS
+    from edgernn.devices.links.service import Service
 
     if serial_firmware is not None:
         from edgernn.deployment.firmware import write_firmware
@@ -76,7 +83,11 @@ def command(
         return
     if not devices:
         raise InputError(f"device: must be named: {KINDS}. Found: none.", hint="--device pi@raspberrypi.local, say.")
-    connection = Connection(SshOptions(port, identity, known_hosts), offline, baud)
+    name = name or re.sub(r"[^A-Za-z0-9_-]+", "-", artifact.stem).strip("-_") or "model"
+    if remove:
+        _remove(name, devices, connection, as_json=as_json)
+        return
+    wanted_service = None if service is None else Service(name, service, connection.baud)
     stages: dict[str, str] = {}
     with (
         progress("starting", quiet=as_json) as bar,
@@ -88,7 +99,16 @@ def command(
             bar.describe("; ".join(stages.values()))
 
         plan = Plan(runs, warmup, seconds)
-        job, found = deploy(path, devices, data, runtime=wanted, plan=plan, connection=connection, on_progress=show)
+        job, found = deploy(
+            path,
+            devices,
+            data,
+            runtime=wanted,
+            plan=plan,
+            connection=connection,
+            service=wanted_service,
+            on_progress=show,
+        )
     if as_json:
         records = [record(artifact, job, each) for each in found]
         print_json(
@@ -97,6 +117,18 @@ def command(
     else:
         print_table("", COLUMNS, [row for each in found for row in rows(each)])
     _conclude(found, as_json=as_json)
+
+
+def _remove(name: str, devices: tuple[str, ...], connection: Connection, *, as_json: bool) -> None:
+    """Remove a service, and say whether it was there."""
+    from edgernn.deployment.deploy import remove_service
+
+    removed = remove_service(name, devices, connection)
+    if as_json:
+        print_json({"schema": "edgernn.removal", "version": 1, "service": name, "devices": removed})
+        return
+    for device, was_there in removed.items():
+        click.echo(f"{device}: service '{name}' {'removed' if was_there else 'was not there'}")
 
 
 def _conclude(found: list[Deployment | Failure], *, as_json: bool) -> None:
@@ -110,6 +142,10 @@ def _conclude(found: list[Deployment | Failure], *, as_json: bool) -> None:
         for each in done:
             if each.verdict.first is not None:
                 note(f"{each.device}: {each.verdict.word}; first {each.verdict.first}")
+            if each.service is not None:
+                note(f"{each.device}: service '{each.service.service.name}' runs; {each.service.service.reached}")
+                if not each.service.stays:
+                    note("  it ends when you log out there: 'sudo loginctl enable-linger' on the board keeps it.")
     if len(failures) == 1 and len(found) == 1:
         raise failures[0].error
     if failures:

@@ -11,7 +11,10 @@ from edgernn.deployment.job import Job, Plan, prepare
 from edgernn.deployment.verdict import Verdict, judge
 from edgernn.devices.links.connect import Connection, connect
 from edgernn.devices.links.device import Device, Facts
-from edgernn.errors import EdgernnError
+from edgernn.devices.links.linux import LinuxDevice
+from edgernn.devices.links.service import Installed, Service
+from edgernn.devices.links.serving import lines_of
+from edgernn.errors import EdgernnError, InputError
 from edgernn.profiling.latency import Latency, summarize
 from edgernn.samples import Source
 
@@ -30,6 +33,7 @@ class Deployment:
         latencies: of one invocation, by cluster of cores; empty where time means nothing.
         measures: anything else that it measured, by name.
         verdict: whether it answers as this machine does.
+        service: that was installed; None where none was wanted, or the answers are different.
     """
 
     device: str
@@ -39,6 +43,7 @@ class Deployment:
     latencies: dict[str, Latency]
     measures: dict[str, Any]
     verdict: Verdict
+    service: Installed | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ def deploy(
     runtime: str | None = None,
     plan: Plan | None = None,
     connection: Connection | None = None,
+    service: Service | None = None,
     on_progress: OnProgress | None = None,
 ) -> tuple[Job, list[Deployment | Failure]]:
     """Deploy to all devices at once.
@@ -68,6 +74,7 @@ def deploy(
         runtime: that the artifact is compared with here; by default its usual one.
         plan: how often to run.
         connection: how to reach them.
+        service: to make of the artifact, where it answers as it does here.
         on_progress: is told the device and what is being done; from several threads.
 
     Returns:
@@ -79,12 +86,18 @@ def deploy(
     """
     report = on_progress or (lambda device, stage: None)
     links = [connect(name, connection or Connection()) for name in devices]
+    if service is not None:
+        service.check()
+        for link in links:
+            board_with_services(link)
     report("", "running it here")
     job = prepare(artifact, data, plan or Plan(), runtime=runtime)
+    if service is not None:
+        lines_of(job.artifact)  # refuses what cannot be one, before anything is copied
 
     def one(name: str, link: Device) -> Deployment | Failure:
         try:
-            return deploy_to(link, job, lambda stage: report(name, stage))
+            return deploy_to(link, job, lambda stage: report(name, stage), service)
         except EdgernnError as error:
             return Failure(name, error)
 
@@ -99,7 +112,7 @@ def deploy(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def deploy_to(device: Device, job: Job, on_stage: Callable[[str], None]) -> Deployment:
+def deploy_to(device: Device, job: Job, on_stage: Callable[[str], None], service: Service | None = None) -> Deployment:
     """Deploy to one device, and hang up.
 
     Raises:
@@ -115,10 +128,47 @@ def deploy_to(device: Device, job: Job, on_stage: Callable[[str], None]) -> Depl
         device.run(job)
         on_stage("reading")
         outcome = device.read(job)
+        verdict = judge(job, job.answers(outcome.outputs))
+        installed = None
+        if service is not None and verdict.word != "different":
+            on_stage("installing the service")
+            installed = board_with_services(device).install(job, service)
     finally:
         device.close()
     latencies = {
         name: replace(summarize(seconds), warmup=job.plan.warmup) for name, seconds in outcome.latencies.items()
     }
-    verdict = judge(job, job.answers(outcome.outputs))
-    return Deployment(device.name, facts, outcome.runtime, copied, latencies, dict(outcome.measures), verdict)
+    measures = dict(outcome.measures)
+    return Deployment(device.name, facts, outcome.runtime, copied, latencies, measures, verdict, installed)
+
+
+def remove_service(name: str, devices: Sequence[str], connection: Connection | None = None) -> dict[str, bool]:
+    """Remove a service from boards, and all that is ours with the last one; by device, whether it was there.
+
+    Raises:
+        InputError: bad names.
+        EnvironmentProblem: a device or its link fails.
+    """
+    Service(name).check()
+    found = {}
+    for device in devices:
+        link = board_with_services(connect(device, connection or Connection()))
+        try:
+            found[device] = link.remove(name)
+        finally:
+            link.close()
+    return found
+
+
+def board_with_services(device: Device) -> LinuxDevice:
+    """The device, if it can run services.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if isinstance(device, LinuxDevice) and device.kind == "linux":
+        return device
+    raise InputError(
+        f"device '{device.name}': must be a Linux board, user@host, for a service. Found: another kind.",
+        hint="leave --service and --remove out.",
+    )

@@ -44,6 +44,7 @@ def record(source: object, job: Job, found: Deployment | Failure) -> dict[str, A
         "copied_bytes": found.copied_bytes,
         "latency_us": {name: asdict(latency) for name, latency in found.latencies.items()},
         "measures": found.measures,
+        "service": None if found.service is None else asdict(found.service),
     }
 
 

@@ -88,14 +88,7 @@ class CStepper:
         """Compile it and begin a stream."""
         session = CSession(project)
         self.description, self.has_states = session.description, True
-        self.inputs = tuple(
-            replace(info, shape=_hop_shape(info.shape, stream.hop)) if timed else info
-            for info, timed in zip(project.inputs, stream.timed, strict=True)
-        )
-        self.outputs = tuple(
-            replace(info, shape=_hop_shape(info.shape, answer.per_hop)) if answer.per_hop else info
-            for info, answer in zip(project.outputs, stream.answers, strict=True)
-        )
+        self.inputs, self.outputs = step_tensors(project, stream)
         self._session = session  # its library stays loaded
         self._layout = project.own["states"]
         self._state = ctypes.create_string_buffer(int(project.own["state_bytes"]) + 64)
@@ -124,6 +117,19 @@ class CStepper:
                 state["name"],
                 np.frombuffer(memoryview(self._state), dtype, int(state["count"]), int(state["offset"])),
             )
+
+
+def step_tensors(project: CProject, stream: Description) -> tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
+    """Inputs and outputs of one step of a folder of C."""
+    inputs = tuple(
+        replace(info, shape=_hop_shape(info.shape, stream.hop)) if timed else info
+        for info, timed in zip(project.inputs, stream.timed, strict=True)
+    )
+    outputs = tuple(
+        replace(info, shape=_hop_shape(info.shape, answer.per_hop)) if answer.per_hop else info
+        for info, answer in zip(project.outputs, stream.answers, strict=True)
+    )
+    return inputs, outputs
 
 
 def _hop_shape(shape: tuple[int, ...], count: int) -> tuple[int, ...]:

@@ -1,0 +1,36 @@
+"""Options of the commands that reach devices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+_OPTIONS = (
+    click.option("--port", type=click.IntRange(1, 65535), help="Of the SSH server."),
+    click.option("--identity", type=click.Path(path_type=Path), help="Private key for SSH."),
+    click.option("--known-hosts", type=click.Path(path_type=Path), help="File with the SSH host keys to trust."),
+    click.option("--offline", is_flag=True, help="Download packages here and carry them to the board."),
+    click.option("--baud", default=115200, show_default=True, help="Of a serial port."),
+)
+
+
+def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options, which it takes as one argument `connection`."""
+
+    @wraps(command)
+    def with_connection(
+        *, port: int | None, identity: Path | None, known_hosts: Path | None, offline: bool, baud: int, **others: Any
+    ) -> Any:
+        from edgernn.devices.links.connect import Connection
+        from edgernn.devices.links.ssh import SshOptions
+
+        return command(connection=Connection(SshOptions(port, identity, known_hosts), offline, baud), **others)
+
+    found: Callable[..., Any] = with_connection
+    for option in reversed(_OPTIONS):
+        found = option(found)
+    return found

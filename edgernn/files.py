@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from edgernn.errors import EdgernnError, EnvironmentProblem, InputError
@@ -37,6 +39,30 @@ def atomic_write(path: str | os.PathLike[str], content: bytes | str) -> Path:
             raise explained(target, error) from error
         raise
     return target
+
+
+def write_folder(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    """Write a folder whole or not at all, in place of one that is there.
+
+    Raises:
+        InputError: it cannot be written.
+        EnvironmentProblem: the disk is full.
+    """
+    temporary = None
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
+        for path, content in files.items():
+            (temporary / path).parent.mkdir(parents=True, exist_ok=True)
+            (temporary / path).write_bytes(content.encode() if isinstance(content, str) else content)
+        temporary.chmod(0o755)
+        if folder.exists():
+            shutil.rmtree(folder)
+        temporary.rename(folder)
+    except OSError as error:
+        raise explained(folder, error) from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:

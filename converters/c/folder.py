@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from edgernn.errors import InputError
-from edgernn.files import explained
+from edgernn.files import write_folder
 
 DESCRIPTION = "edgernn.json"
 _C_WORDS = """
@@ -46,21 +44,7 @@ def write_project(files: Mapping[str, str], folder: Path) -> None:
         EnvironmentProblem: the disk is full.
     """
     check_folder(folder)
-    temporary = None
-    try:
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
-        for path, text in files.items():
-            (temporary / path).parent.mkdir(parents=True, exist_ok=True)
-            (temporary / path).write_text(text, encoding="utf-8")
-        temporary.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.rename(folder)
-    except OSError as error:
-        raise explained(folder, error) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+    write_folder(folder, files)
 
 
 def check_folder(folder: Path) -> None:

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 @click.option("--name", help="Of the service.  [default: ARTIFACT's]")
 @click.option("--remove", is_flag=True, help="Only remove that service; with the last one, all that is on the board.")
 @click.option("--serial-firmware", type=click.Path(path_type=Path), help="Only write a serial board's firmware here.")
+@click.option("--android-project", type=click.Path(path_type=Path), help="Only write an Android app around it here.")
+@click.option("--package", default="com.example.model", show_default=True, help="Of that app.")
 @click.option("--quantize", metavar="SCHEME", help="Of a Keras model, which is converted first.  [default: float32]")
 @click.option("--calibration", type=click.Path(path_type=Path), help="Samples to quantize a Keras model with.")
 @json_option
@@ -58,6 +60,8 @@ def command(
     name: str | None,
     remove: bool,
     serial_firmware: Path | None,
+    android_project: Path | None,
+    package: str,
     quantize: str | None,
     calibration: Path | None,
     as_json: bool,
@@ -75,11 +79,11 @@ def command(
     from edgernn.devices.links.service import Service
 
     if serial_firmware is not None:
-        from edgernn.deployment.firmware import write_firmware
-
-        for written in write_firmware(artifact, serial_firmware):
-            click.echo(written)
-        note("give the board edgernn_serial_read and edgernn_serial_write, and call edgernn_serial_poll in its loop.")
+        _write_firmware(artifact, serial_firmware)
+        return
+    if android_project is not None:
+        with as_artifact(artifact, devices, runtime, quantize, calibration, lambda stage: None) as (path, _):
+            _write_app(path, android_project, data, package)
         return
     if not devices:
         raise InputError(f"device: must be named: {KINDS}. Found: none.", hint="--device pi@raspberrypi.local, say.")
@@ -117,6 +121,22 @@ def command(
     else:
         print_table("", COLUMNS, [row for each in found for row in rows(each)])
     _conclude(found, as_json=as_json)
+
+
+def _write_firmware(artifact: Path, folder: Path) -> None:
+    from edgernn.deployment.firmware import write_firmware
+
+    for written in write_firmware(artifact, folder):
+        click.echo(written)
+    note("give the board edgernn_serial_read and edgernn_serial_write, and call edgernn_serial_poll in its loop.")
+
+
+def _write_app(artifact: Path, folder: Path, data: Path | None, package: str) -> None:
+    from edgernn.deployment.android import write_android_project
+
+    for written in write_android_project(artifact, folder, data, package):
+        click.echo(written)
+    note(f"open {folder} with Android Studio; its README.md says what was not verified.")
 
 
 def _remove(name: str, devices: tuple[str, ...], connection: Connection, *, as_json: bool) -> None:

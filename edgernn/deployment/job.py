@@ -136,8 +136,8 @@ def prepare(artifact: Any, data: Source | None, plan: Plan, *, runtime: str | No
     plan.check()
     read = read_artifact(artifact)
     wanted = chosen_runtime(read, runtime)
-    window = window_of(read, _steps(read, data)) if is_stream(read) else read
-    samples, pairs = artifact_samples(window, _noise(window) if data is None else data)
+    window = window_of(read, steps_of(read, data)) if is_stream(read) else read
+    samples, pairs = artifact_samples(window, sample_noise(window) if data is None else data)
     recorder = _Recorder(read.open(wanted))
     session: Session = WindowSession(recorder, window) if isinstance(window, Window) else recorder
     for number in range(samples.count):
@@ -184,14 +184,14 @@ class _Recorder:
         self.resets.add(len(self.fed))
 
 
-def _steps(artifact: Artifact, data: Source | None) -> int:
+def steps_of(artifact: Artifact, data: Source | None) -> int:
     """The steps of a window of samples for a stream."""
     if data is not None:
         return max((array.shape[1] for array in sample_arrays(data) if array.ndim > 2), default=0)
     return NOISE_HOPS * int(artifact.own["streaming"]["hop"])
 
 
-def _noise(artifact: Artifact) -> dict[str, Array]:
+def sample_noise(artifact: Artifact) -> dict[str, Array]:
     """Samples of noise for every input."""
     found = {}
     for info in artifact.inputs:

@@ -49,7 +49,7 @@ class TensorStepper:
         self.inputs, self.outputs = session.inputs[:given], session.outputs[:answered]
         self._states = session.inputs[given:]
         self._next = [info.name for info in session.outputs[answered:]]
-        self._initial = {info.name: _initial(info, stream.states.get(info.name, 0)) for info in self._states}
+        self._initial = {info.name: initial_state(info, stream.states.get(info.name, 0)) for info in self._states}
         self.description, self.has_states = session.description, bool(self._states)
         self._now = dict(self._initial)
         self._fresh = True
@@ -73,7 +73,7 @@ class TensorStepper:
         yield from self._now.items()
 
 
-def _initial(info: TensorInfo, number: Any) -> Array:
+def initial_state(info: TensorInfo, number: Any) -> Array:
     """A state before the first step: 0 stands for zeros, a list of one for many that are equal."""
     if number == 0:
         return np.full(info.shape, info.zero_point, info.dtype)

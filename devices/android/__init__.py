@@ -1,0 +1,1 @@
+"""An Android app around an artifact: Kotlin that calls LiteRT, or our C through JNI."""

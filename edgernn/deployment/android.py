@@ -1,0 +1,86 @@
+"""An Android project around an artifact, with recorded answers that the app compares its own with."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgernn.deployment.job import sample_noise, steps_of
+from edgernn.devices.android.project import android_files
+from edgernn.devices.host.c import CProject
+from edgernn.devices.host.session import Array
+from edgernn.devices.links.lines import lines_of
+from edgernn.errors import InputError
+from edgernn.files import write_folder
+from edgernn.running import Artifact, artifact_samples, chosen_runtime, read_artifact, run_samples
+from edgernn.samples import Source
+from edgernn.streaming.session import StreamingSession
+from edgernn.streaming.window import is_stream, window_of
+from edgernn.verification import TOLERANCES, artifact_scheme
+
+_RECORDED = 8  # samples
+_MARK = "app/src/main/AndroidManifest.xml"
+
+
+def write_android_project(artifact: Any, folder: Path, data: Source | None, package: str) -> list[Path]:
+    """Write the project, in place of one that was written before.
+
+    Raises:
+        InputError: the folder holds something else, or the artifact has more than one input.
+        EnvironmentProblem: the runtime is not installed, or the disk is full.
+    """
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / _MARK).is_file()):
+        raise InputError(
+            f"project '{folder}': must be a new folder, or an earlier project. Found: something else.",
+            hint="choose another folder.",
+        )
+    read = read_artifact(artifact)
+    scheme = artifact_scheme(read)
+    tolerance = 0.0 if scheme in ("int8", "int16x8") else TOLERANCES[scheme]
+    recorded = b"".join(recorded_answers(read, data))
+    title = f"A recurrent model, {scheme}, {read.own.get('parameters', 'unknown')} parameters"
+    files = android_files(read, package, recorded, title, tolerance)
+    write_folder(folder, files)
+    return [folder / path for path in files]
+
+
+def recorded_answers(artifact: Artifact, data: Source | None) -> Iterator[bytes]:
+    """Frames, or windows, and the answers to them on this machine.
+
+    Each is an int32, 1 where the stream begins anew; the numbers; an int32, how many numbers the answer has, none of
+    them where there is no answer yet; and these. All little-endian.
+    """
+    lines = lines_of(artifact)
+    window = window_of(artifact, steps_of(artifact, data)) if is_stream(artifact) else artifact
+    samples, pairs = artifact_samples(window, sample_noise(window) if data is None else data)
+    chosen = [samples.only(number) for number in range(min(samples.count, _RECORDED))]
+    if lines.stream is None:
+        session = artifact.open(chosen_runtime(artifact, None))
+        for sample in chosen:
+            session.reset()
+            answers = run_samples(session, pairs, sample, lambda done, of: None)
+            yield _entry(True, sample.inputs[lines.source.name], np.concatenate([part.ravel() for part in answers]))
+        return
+
+    with StreamingSession(_opened(artifact)) as stream:
+        for sample in chosen:
+            stream.reset()
+            for number, frame in enumerate(sample.inputs[lines.source.name][0]):
+                answer = stream.step(frame)
+                parts = list(answer.values()) if isinstance(answer, dict) else [] if answer is None else [answer]
+                flat = np.concatenate([np.ravel(part) for part in parts]) if parts else np.zeros(0)
+                yield _entry(number == 0, frame, flat)
+
+
+def _opened(artifact: Artifact) -> Any:
+    content = artifact.content
+    return content.folder if isinstance(content, CProject) else content.content
+
+
+def _entry(anew: bool, numbers: Array, answer: Array) -> bytes:
+    head = struct.pack("<i", int(anew)) + np.asarray(numbers, "<f4").tobytes()
+    return head + struct.pack("<i", answer.size) + np.asarray(answer, "<f4").tobytes()

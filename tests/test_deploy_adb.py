@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -145,3 +146,67 @@ def test_a_hostile_serial_number_is_only_a_wrong_one(
     monkeypatch.chdir(tmp_path)
     assert "must be connected" in refused(artifact, "--device", f"android:{serial}", capsys=capsys)
     assert "owned" not in os.listdir(tmp_path)
+
+
+# The flags and the lines of Google's tool, with the real LiteRT of this machine behind them.
+_TOOL = """#!{python}
+import sys, time
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+flags = dict(word[2:].split("=", 1) for word in sys.argv[1:])
+interpreter = Interpreter(model_path=flags["graph"], num_threads=1)
+interpreter.allocate_tensors()
+files = [item.split(":")[1] for item in flags["input_layer_value_files"].split(",")]
+shapes = [[int(n) for n in item.split(",")] for item in flags["input_layer_shape"].split(":")]
+for detail, file, shape in zip(interpreter.get_input_details(), files, shapes, strict=True):
+    assert shape == list(detail["shape"])
+    array = np.fromfile(file, detail["dtype"]).reshape(shape)
+    interpreter.set_tensor(detail["index"], array)
+for run in range(int(flags["num_runs"])):
+    interpreter.invoke()
+if {knows_output} and flags.get("output_filepath"):
+    with open(flags["output_filepath"], "wb") as stream:
+        for detail in interpreter.get_output_details():
+            stream.write(interpreter.get_tensor(detail["index"]).tobytes())
+print("INFO: count=%s first=31 curr=12 min=11 max=40 avg=12.5 std=2" % flags["num_runs"])
+print("INFO: Inference timings in us: Init: 1500, First inference: 31, Warmup (avg): 13, Inference (avg): 12.5")
+"""
+
+
+def _tool(place: Path, *, knows_output: bool) -> Path:
+    path = place / "benchmark_model"
+    path.write_text(_TOOL.format(python=sys.executable, knows_output=knows_output))
+    return path
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_google_s_benchmark_tool_runs_a_tflite(
+    tmp_path: Path, streaming: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "m.tflite"
+    x = np.random.default_rng(0).standard_normal((3, 9, 5)).astype("f4")
+    edgernn.convert(folder() / "gru.keras", model, quantize="int8", calibration=x, streaming=streaming)
+    np.savez(tmp_path / "x.npz", x=x[:2])
+    tool = _tool(tmp_path, knows_output=True)
+    with plugged(Phone(tmp_path / "phone").__enter__()) as phone:
+        words = ["--device", "android", "--benchmark-binary", str(tool), "--data", str(tmp_path / "x.npz")]
+        found = deployed(model, *words, capsys=capsys)
+        assert found["verdict"] == "identical"
+        assert found["invocations"] == (18 if streaming else 2)
+        assert found["runtime"] == "LiteRT, benchmark_model"
+        assert found["measures"]["benchmark_us"] == {"runs": 20, "min": 11.0, "max": 40.0, "mean": 12.5, "std": 2.0}
+        assert found["measures"]["cold_start_us"] == 1531
+        assert not list((phone.data / "local" / "tmp").iterdir())
+
+
+def test_a_benchmark_tool_that_cannot_give_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, inside = tmp_path / "m.tflite", tmp_path / "inside.tflite"
+    edgernn.convert(folder() / "gru.keras", model)
+    edgernn.convert(folder() / "gru.keras", inside, streaming=True, state="internal")
+    tool = _tool(tmp_path, knows_output=False)
+    assert "must be a file" in refused(model, "--benchmark-binary", str(tmp_path / "no"), capsys=capsys, status=2)
+    with plugged(Phone(tmp_path / "phone").__enter__()) as phone:
+        words = ["--benchmark-binary", str(tool)]
+        assert "that does not know --output_filepath" in refused(model, *words, capsys=capsys)
+        assert "convert with --state io" in refused(inside, *words, capsys=capsys, status=2)
+        assert not list((phone.data / "local" / "tmp").iterdir())

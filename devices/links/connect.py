@@ -21,12 +21,14 @@ class Connection:
         offline: carry packages to boards that are not connected.
         baud: of serial ports.
         adb: the program.
+        benchmark: Google's `benchmark_model` for a phone.
     """
 
     ssh: SshOptions = field(default_factory=SshOptions)
     offline: bool = False
     baud: int = 115200
     adb: Path | None = None
+    benchmark: Path | None = None
 
 
 def connect(name: str, how: Connection) -> Device:
@@ -49,10 +51,21 @@ def connect(name: str, how: Connection) -> Device:
         from edgernn.devices.links.adb import AdbShell
         from edgernn.devices.links.linux import LinuxDevice
 
-        return LinuxDevice(AdbShell(name, rest or None, how.adb), keep=False)
+        benchmark = None if how.benchmark is None else _binary(how.benchmark)
+        return LinuxDevice(AdbShell(name, rest or None, how.adb), keep=False, benchmark=benchmark)
     if "@" in name or (name and not colon):
         from edgernn.devices.links.linux import LinuxDevice
         from edgernn.devices.links.ssh import SshShell
 
         return LinuxDevice(SshShell(name, how.ssh), offline=how.offline)
     raise InputError(f"device: must be one of {KINDS}. Found: '{name}'.", hint="pi@raspberrypi.local, say.")
+
+
+def _binary(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"benchmark binary '{path}': must be a file. Found: {error.strerror}.",
+            hint="download Google's benchmark_model for the phone's processor.",
+        ) from error

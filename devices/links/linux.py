@@ -11,7 +11,6 @@ All that is ours lies in one folder there, for the user alone:
 from __future__ import annotations
 
 import hashlib
-import math
 import secrets
 from typing import Any
 
@@ -19,11 +18,13 @@ import numpy as np
 
 from edgernn.converters.tflite.file import TfliteFile
 from edgernn.deployment.job import Job
-from edgernn.devices.links.binary import compile_runner, compile_static
+from edgernn.devices.host.c import CProject
+from edgernn.devices.links.binary import compile_static
 from edgernn.devices.links.device import Facts, Outcome
 from edgernn.devices.links.folders import forget, is_whole, place, sums_of
 from edgernn.devices.links.programs import program_text
 from edgernn.devices.links.python import PythonHome
+from edgernn.devices.links.runners import BenchmarkRunner, CRunner, PythonRunner, Runner
 from edgernn.devices.links.service import Installed, Service, files_of, halt, start, stop
 from edgernn.devices.links.serving import description_text, serving_source
 from edgernn.devices.links.shell import (
@@ -47,7 +48,15 @@ from edgernn.profiling.latency import Seconds
 class LinuxDevice:
     """See `edgernn.devices.links.device.Device`."""
 
-    def __init__(self, shell: Shell, *, offline: bool = False, emulated: bool = False, keep: bool = True) -> None:
+    def __init__(
+        self,
+        shell: Shell,
+        *,
+        offline: bool = False,
+        emulated: bool = False,
+        keep: bool = True,
+        benchmark: bytes | None = None,
+    ) -> None:
         """Use a link.
 
         Args:
@@ -55,12 +64,14 @@ class LinuxDevice:
             offline: carry packages there instead of having the device fetch them.
             emulated: whether time there means nothing.
             keep: leave programs and packages for the next time.
+            benchmark: Google's `benchmark_model` for the device, which runs a .tflite where no Python is.
         """
         self.name, self.kind, self.emulated = shell.name, shell.kind, emulated
-        self._shell, self._offline, self._keep = shell, offline, keep
+        self._shell, self._offline, self._keep, self._benchmark = shell, offline, keep, benchmark
         self._facts: Facts | None = None
         self._program = self._job = ""
         self._python: PythonHome | None = None
+        self._runner: Runner | None = None
         self._root = ""
         self._found: list[tuple[str, Finished]] = []
         self._before: dict[str, float | str] = {}
@@ -83,23 +94,11 @@ class LinuxDevice:
 
     def put(self, job: Job) -> int:
         """Copy what is not there yet."""
-        facts = self.describe()
-        content = job.artifact.content
-        copied = 0
-        if isinstance(content, TfliteFile):
-            if facts.kind == "android":
-                raise InputError(
-                    f"device '{self.name}': must be given a folder of C. Found: a .tflite.",
-                    hint="convert --format c; or --android-project DIR makes an app around the .tflite.",
-                )
-            self._python = PythonHome(self._shell, self._root, facts.architecture)
-            copied += self._python.prepare(offline=self._offline)
-            files = {"model.tflite": content.content, "run_litert.py": program_text("run_litert.py").encode()}
-        else:
-            files = {"run_model": compile_runner(content, facts.architecture, self.name)}
-        key = hashlib.sha256(sums_of(files).encode()).hexdigest()[:24]
-        self._program = f"{self._root}/programs/{key}"
-        copied += place(self._shell, self._program, files, frozenset({"run_model"}))
+        self.describe()
+        copied, runner = self._runner_for(job)
+        key = hashlib.sha256(sums_of(runner.files).encode()).hexdigest()[:24]
+        self._runner, self._program = runner, f"{self._root}/programs/{key}"
+        copied += place(self._shell, self._program, runner.files, runner.executable)
         self._job = f"{self._root}/jobs/{secrets.token_hex(8)}"
         jobs = quote(f"{self._root}/jobs")
         old = f"find {jobs} -mindepth 1 -maxdepth 1 -mmin +1440 -exec rm -rf {{}} +"  # of links that were cut
@@ -107,27 +106,38 @@ class LinuxDevice:
         self._shell.send({"input": job.input_bytes}, self._job, frozenset())
         return copied
 
+    def _runner_for(self, job: Job) -> tuple[int, Runner]:
+        """What runs the job here, and the bytes that were copied for it."""
+        content, architecture = job.artifact.content, self.describe().architecture
+        if isinstance(content, CProject):
+            return 0, CRunner(content, architecture, self.name)
+        if self.kind != "android":
+            self._python = PythonHome(self._shell, self._root, architecture)
+            copied = self._python.prepare(offline=self._offline)
+            return copied, PythonRunner(content, self._python)
+        if self._benchmark is None:
+            raise InputError(
+                f"device '{self.name}': must be given a folder of C. Found: a .tflite.",
+                hint="convert --format c; or --android-project DIR makes an app around the .tflite; "
+                "or --benchmark-binary FILE runs it with Google's tool.",
+            )
+        return 0, BenchmarkRunner(content, self._benchmark, job, self.name)
+
     def run(self, job: Job) -> None:
         """Run on all cores, and on each cluster of a phone's cores."""
+        assert self._runner is not None, "put comes first"
         self._before = condition(self._call(CONDITION))
         masks = {"all": 0}
-        if self._facts is not None and self._facts.kind == "android":
+        if self.kind == "android":
             masks |= clusters(self._call(CLUSTERS))
-        plan, self._found = job.plan, []
-        limits = [str(plan.warmup), str(plan.runs), str(math.ceil(plan.seconds))]
+        self._found = []
         for name, mask in masks.items():
-            if self._python is not None:
-                resets = ",".join(map(str, sorted(job.resets)))
-                words = [f"{self._program}/model.tflite", self._job, *limits, resets]
-                command = self._python.command(f"{self._program}/run_litert.py", words)
-            else:
-                words = [f"{self._program}/run_model", self._job, *limits, str(mask)]
-                command = " ".join(map(quote, words))
-            done = self._shell.call(watched(command), seconds=plan.seconds + 30)
+            command = self._runner.command(self._program, self._job, job, mask)
+            done = self._shell.call(watched(command), seconds=job.plan.seconds + 30)
             if done.status and name != "all":
                 continue  # a core that is switched off
             if done.status:
-                raise self._failed(done, plan.seconds)
+                raise self._failed(done, job.plan.seconds)
             times = self._call(f"cat {quote(self._job)}/times")
             self._found.append((name, Finished(0, times.output, done.output.decode(errors="replace"))))
 
@@ -149,16 +159,19 @@ class LinuxDevice:
         forget(self._shell, self._job)
         self._job = ""
         said = Finished(0, self._found[0][1].said.encode(), "").lines
+        assert self._runner is not None, "put comes first"
         measures: dict[str, Any] = {}
-        if not self.emulated:
-            measures["cold_start_us"] = int(said["cold_start_ns"]) / 1000
-        measures["rss_bytes"] = 1024 * int(said["rss_kib"])
+        if "rss_kib" in said:
+            measures["rss_bytes"] = 1024 * int(said["rss_kib"])
         measures |= condition(self._call(CONDITION))
         if "temperature_c" in self._before:
             measures["temperature_before_c"] = self._before["temperature_c"]
         latencies: dict[str, Seconds] = {}
         if not self.emulated:
-            latencies = {name: np.frombuffer(each.output, "<i8") / 1e9 for name, each in self._found}
+            if "cold_start_ns" in said:
+                measures["cold_start_us"] = int(said["cold_start_ns"]) / 1000
+            latencies = {name: np.frombuffer(each.output, "<i8") / 1e9 for name, each in self._found if each.output}
+            measures |= self._runner.measures(self._found[0][1].said)
         return Outcome(outputs, said["runtime"], latencies, measures)
 
     def install(self, job: Job, service: Service) -> Installed:

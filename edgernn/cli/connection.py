@@ -15,6 +15,11 @@ _OPTIONS = (
     click.option("--known-hosts", type=click.Path(path_type=Path), help="File with the SSH host keys to trust."),
     click.option("--offline", is_flag=True, help="Download packages here and carry them to the board."),
     click.option("--baud", default=115200, show_default=True, help="Of a serial port."),
+    click.option(
+        "--benchmark-binary",
+        type=click.Path(path_type=Path),
+        help="Google's benchmark_model for a phone, which runs a .tflite there.",
+    ),
 )
 
 
@@ -23,12 +28,20 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def with_connection(
-        *, port: int | None, identity: Path | None, known_hosts: Path | None, offline: bool, baud: int, **others: Any
+        *,
+        port: int | None,
+        identity: Path | None,
+        known_hosts: Path | None,
+        offline: bool,
+        baud: int,
+        benchmark_binary: Path | None,
+        **others: Any,
     ) -> Any:
         from edgernn.devices.links.connect import Connection
         from edgernn.devices.links.ssh import SshOptions
 
-        return command(connection=Connection(SshOptions(port, identity, known_hosts), offline, baud), **others)
+        options = SshOptions(port, identity, known_hosts)
+        return command(connection=Connection(options, offline, baud, benchmark=benchmark_binary), **others)
 
     found: Callable[..., Any] = with_connection
     for option in reversed(_OPTIONS):

@@ -95,7 +95,15 @@ def command(
     stages: dict[str, str] = {}
     with (
         progress("starting", quiet=as_json) as bar,
-        as_artifact(artifact, devices, runtime, quantize, calibration, bar.describe) as (path, wanted),
+        as_artifact(
+            artifact,
+            devices,
+            runtime,
+            quantize,
+            calibration,
+            bar.describe,
+            benchmark=connection.benchmark is not None,
+        ) as (path, wanted),
     ):
 
         def show(device: str, stage: str) -> None:

@@ -76,6 +76,8 @@ def more(measures: dict[str, Any]) -> str:
     words += [f"{name} {_bytes(measures[key])}" for key, name in sizes.items() if measures.get(key) is not None]
     if "stack_bytes" in measures:
         words.append(f"stack {_bytes(measures['stack_bytes'])}")
+    if "benchmark_us" in measures:
+        words.append("{mean:,.1f} us in the mean of {runs:,} runs".format(**measures["benchmark_us"]))
     if "temperature_c" in measures:
         words.append(f"{measures['temperature_c']:.0f} °C")
     if "clock_mhz" in measures:

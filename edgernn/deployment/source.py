@@ -22,10 +22,13 @@ def as_artifact(
     quantize: str | None,
     calibration: Path | None,
     on_stage: Callable[[str], None],
+    *,
+    benchmark: bool = False,
 ) -> Iterator[tuple[Path, str | None]]:
     """The artifact, as long as the block runs, and the runtime that is to run it.
 
-    A Keras model becomes C where a device needs native code or C is asked for, else a .tflite.
+    A Keras model becomes C where a device needs native code or C is asked for, else a .tflite. A phone with Google's
+    benchmark tool does not need native code.
 
     Raises:
         InputError: the model does not convert, or options of a conversion are given for an artifact.
@@ -38,7 +41,8 @@ def as_artifact(
             )
         yield source, runtime
         return
-    native = runtime == "c" or any(device.partition(":")[0] in _C_ONLY for device in devices)
+    kinds = {device.partition(":")[0] for device in devices} - ({"android"} if benchmark else set())
+    native = runtime == "c" or any(kind in _C_ONLY for kind in kinds)
     with tempfile.TemporaryDirectory(prefix="edgernn-") as folder:
         on_stage("converting")
         path = Path(folder) / ("model" if native else "model.tflite")

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgernn.cli.connection import connection_options
 from edgernn.cli.growth import Share, check_growth, print_comparison
 from edgernn.cli.inspect import COUNTED
 from edgernn.cli.output import json_option, kib, note, print_json, print_table, progress
 from edgernn.errors import CheckFailed, InputError
 
 if TYPE_CHECKING:
+    from edgernn.devices.links.connect import Connection
     from edgernn.profiling.history import Comparison
     from edgernn.profiling.profiler import Profile
 
@@ -31,7 +33,8 @@ _SUMMED = ("microseconds", "share", "calls")
 @click.option("--warmup", default=10, show_default=True, help="Invocations before that, at least.")
 @click.option("--threads", default=1, show_default=True, help="That LiteRT may use.")
 @click.option("--period-ms", type=float, help="Time between two invocations, for the real-time factor.")
-@click.option("--device", help="Run a folder of C on an emulated machine: qemu:cortex-m4, say.")
+@click.option("--device", help="Measure there, as 'deploy' reaches it: pi@raspberrypi.local, android, qemu:cortex-m4.")
+@connection_options
 @click.option("--board", help="Check whether it fits on this board; 'edgernn devices' lists them.")
 @click.option("--static", is_flag=True, help="Tell only what the file says, and run nothing.")
 @click.option("--steps", type=int, help="Number of time steps, where a Keras model leaves it open.")
@@ -57,6 +60,7 @@ def command(
     threads: int,
     period_ms: float | None,
     device: str | None,
+    connection: Connection,
     board: str | None,
     static: bool,
     steps: int | None,
@@ -66,7 +70,7 @@ def command(
     as_csv: bool,
     as_json: bool,
 ) -> int:
-    """Measure ARTIFACT on this machine: bytes, memory, latency, and whether it fits a board.
+    """Measure ARTIFACT, here or on a device: bytes, memory, latency, and whether it fits a board.
 
     ARTIFACT is a .tflite of any tool, a folder of C, or a Keras model, of which only the static part is told. Exit
     status 1 if it does not fit the board, or is worse than --against allows.
@@ -81,12 +85,21 @@ def command(
         raise InputError("output: must be one of --csv and --json. Found: both.")
     from edgernn.devices.host.c import is_c_project
 
-    if is_c_project(artifact):
-        from edgernn.cli.profile_c import profile_folder
-
+    linked = device is not None and not device.startswith("qemu:")
+    if linked or is_c_project(artifact):
         plan = Plan(runs, min_seconds, warmup)
         earlier = read_earlier(against, str(artifact)) if against is not None else None
-        document = profile_folder(artifact, device, plan, board, history, as_csv=as_csv, as_json=as_json)
+        if device is not None and linked:
+            from edgernn.cli.profile_device import profile_device, refuse
+
+            refuse({"board": board, "static": static, "steps": steps, "threads": threads > 1})
+            document = profile_device(
+                artifact, device, plan, connection, period_ms, history, as_csv=as_csv, as_json=as_json
+            )
+        else:
+            from edgernn.cli.profile_c import profile_folder
+
+            document = profile_folder(artifact, device, plan, board, history, as_csv=as_csv, as_json=as_json)
         if earlier is not None:
             growth = compare_with(earlier, document)
             if not (as_csv or as_json):

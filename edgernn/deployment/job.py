@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,11 @@ def sample_noise(artifact: Artifact) -> dict[str, Array]:
         real = info.scale or info.dtype.startswith("float")
         found[info.name] = np.concatenate(rows).astype("f4" if real else info.dtype)
     return found
+
+
+def now() -> str:
+    """The time, ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def content_hash(artifact: Artifact) -> str:

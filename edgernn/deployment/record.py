@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 from edgernn import __version__
 from edgernn.deployment.deploy import Deployment, Failure
-from edgernn.deployment.job import Job
+from edgernn.deployment.job import Job, now
 from edgernn.devices.host.machine import describe_machine, package_versions
 from edgernn.verification import artifact_scheme
 
@@ -20,7 +19,7 @@ def record(source: object, job: Job, found: Deployment | Failure) -> dict[str, A
     document: dict[str, Any] = {
         "schema": "edgernn.deploy",
         "version": 1,
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "time": now(),
         "edgernn": __version__,
         "device": found.device,
         "artifact": str(source),

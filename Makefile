@@ -46,14 +46,14 @@ check-static: $(STAMP)
 	@$(BIN)/mypy
 	@if test -e docs/generate.py; then $(BIN)/python docs/generate.py --check; fi
 
-benchmark: $(STAMP) ## Measure edgernn and the stock converter side by side.
+benchmark: $(STAMP) benchmark-streaming ## Measure edgernn and the stock converter side by side.
 	@$(BIN)/python -m benchmarks.run
 
 benchmark-c: $(STAMP) ## Measure C beside LiteRT and ONNX Runtime here, and its instructions on emulated machines.
 	@$(BIN)/python -m benchmarks.c_host
 
 benchmark-streaming: $(STAMP) ## Measure streams beside the stock converter's one-step graph.
-	@$(BIN)/python -m benchmarks.streaming
+	@$(BIN)/python -m benchmarks.streaming --save
 
 format: $(STAMP) ## Format the code and mend what the linter can.
 	@$(BIN)/ruff format .

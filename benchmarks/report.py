@@ -67,17 +67,18 @@ def to_markdown(results: Results) -> str:
     environment = ", ".join(f"{name} {value}" for name, value in results.environment.items())
     parts = ["# Conversion benchmark\n", f"Written by `make benchmark`. {environment}.\n", METHOD]
     for title, table in tables(results):
-        parts += [f"## {title}\n", _markdown_table(COLUMNS, [_cells(row) for row in table])]
+        parts += [f"## {title}\n", markdown_table(COLUMNS, [_cells(row) for row in table])]
     for size in results.sizes:
         details = [_details(each) for each in results.conversions if each.size == size]
         parts += [f"## Every artifact, {size.replace('x', ' units, ')} steps\n"]
-        parts += [_markdown_table(DETAIL_COLUMNS, details)]
+        parts += [markdown_table(DETAIL_COLUMNS, details)]
     if results.missing:
         parts += ["## Not measured\n", *(f"- {text}" for text in results.missing)]
     return "\n".join(parts).rstrip("\n") + "\n"
 
 
-def _markdown_table(columns: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+def markdown_table(columns: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
     lines = [columns, ["---"] * len(columns), *body]
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 

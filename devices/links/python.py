@@ -12,6 +12,7 @@ from edgernn.devices.links.shell import Finished, Shell, quote
 from edgernn.errors import EnvironmentProblem
 
 _VERSION = "import sys; print('python=%d.%d' % sys.version_info[:2])"
+_OLD_NUMPY = "import numpy, sys; sys.exit(int(numpy.__version__.split('.')[0]) > 1)"
 _COMPLETE = ".complete"  # is there when an installation has ended well
 _HINT_C = "or deploy C, which needs no Python: convert --format c."
 
@@ -54,7 +55,7 @@ class PythonHome:
         if self._has(venv):
             self._python = f"{venv}/bin/python"
             return 0
-        if not offline and self._imports(self._python):
+        if not offline and self._runs(f"import numpy, {self._runtime.module}"):
             return 0  # the board's own Python has it
         if offline:
             return self._carry(folder, version)
@@ -82,8 +83,8 @@ class PythonHome:
     def _has(self, folder: str) -> bool:
         return self._shell.call(f"[ -e {quote(folder)}/{_COMPLETE} ]").status == 0
 
-    def _imports(self, python: str) -> bool:
-        return self._shell.call(f"{quote(python)} -c 'import numpy, {self._runtime.module}'").status == 0
+    def _runs(self, text: str) -> bool:
+        return self._shell.call(f"{quote(self._python)} -c {quote(text)}").status == 0
 
     def _install(self, venv: str) -> None:
         """Have the board make a virtual environment; a half-made one of an earlier try is made anew."""
@@ -107,7 +108,9 @@ class PythonHome:
 
     def _carry(self, folder: str, version: str) -> int:
         """Copy the packages there, whole or not at all."""
-        files = carried(self._runtime, version)
+        # There are no wheels of an older NumPy for 32-bit Arm; Debian has a package, which is used.
+        own = self._runtime.module == "tflite_runtime" and self._runs(_OLD_NUMPY)
+        files = carried(self._runtime, version, numpy=not own)
         part = f"{folder}.{secrets.token_hex(4)}.part"
         try:
             self._shell.call(f"umask 077; rm -rf {quote(folder)}.*.part; mkdir -p {quote(part)}")

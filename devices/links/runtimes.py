@@ -57,12 +57,13 @@ def runtime_for(architecture: str, device: str) -> PythonRuntime:
     return RUNTIMES[architecture]
 
 
-def carried(runtime: PythonRuntime, python: str) -> dict[str, bytes]:
+def carried(runtime: PythonRuntime, python: str, *, numpy: bool = True) -> dict[str, bytes]:
     """The runtime and what it needs, downloaded here for a board that is not connected, as files by path.
 
     Args:
         runtime: for the board's architecture.
         python: its version, ``3.11``.
+        numpy: whether NumPy is to come along.
 
     Raises:
         EnvironmentProblem: there are no wheels for it, or no network here.
@@ -71,8 +72,10 @@ def carried(runtime: PythonRuntime, python: str) -> dict[str, bytes]:
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
         command += ["--no-compile", "--only-binary=:all:", f"--target={name}", f"--python-version={python}"]
         command += [f"--platform={tag}" for tag in runtime.platforms]
+        packages = runtime.packages if numpy else tuple(each for each in runtime.packages if "numpy" not in each)
+        command += [] if numpy else ["--no-deps"]
         done = subprocess.run(
-            [*command, *runtime.packages], cwd=name, capture_output=True, text=True, errors="replace", check=False
+            [*command, *packages], cwd=name, capture_output=True, text=True, errors="replace", check=False
         )
         if done.returncode:
             said = [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.startswith("ERROR")]

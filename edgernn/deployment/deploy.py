@@ -128,7 +128,7 @@ def deploy_to(device: Device, job: Job, on_stage: Callable[[str], None], service
         device.run(job)
         on_stage("reading")
         outcome = device.read(job)
-        verdict = judge(job, job.answers(outcome.outputs))
+        verdict = judge(job, job.answers(outcome.outputs), outcome.runtime)
         installed = None
         if service is not None and verdict.word != "different":
             on_stage("installing the service")

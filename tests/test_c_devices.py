@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from edgernn.devices.emulators.model import EmulatedSession
 from edgernn.devices.host.c import CProject, CSession, read_c_project
 from edgernn.errors import InputError
 
-HERE = [name for name in MACHINES if name != "riscv32"]
+HERE = [name for name in MACHINES if name not in ("riscv32", "atmega2560")]
 
 
 def project(tmp_path: Path, model: str, scheme: str = "int8", **options: Any) -> CProject:
@@ -99,7 +100,7 @@ def test_the_commands_take_a_device(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_no_such_device_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = project(tmp_path, "gru.keras")
-    with pytest.raises(InputError, match=r"must be qemu:MACHINE\. Found: 'cortex-m4'"):
+    with pytest.raises(InputError, match=r"must be an emulated machine. Found: 'cortex-m4'"):
         EmulatedSession(made, "cortex-m4")
     assert run(["profile", str(made.folder), "--device", "qemu:z80"]) == 2
     assert "choose one of cortex-m0" in capsys.readouterr().err
@@ -125,3 +126,32 @@ def test_real_speech_gives_the_same_bits_here_and_there(tmp_path: Path) -> None:
     there = EmulatedSession(made, "qemu:cortex-m4").run_many(samples)
     for sample, answer in zip(samples, there, strict=True):
         np.testing.assert_array_equal(answer[exit_.name], here.run(sample)[exit_.name])
+
+
+@pytest.mark.parametrize("name", ["cortex-m0", "cortex-m4", "cortex-m55"])
+@pytest.mark.parametrize("model", ["gru 6 3", "gru 40 3", "lstm 1 1", "lstm 2 3", "lstm 17 5"])
+def test_any_size_compiles_with_the_options_of_firmware_projects(name: str, model: str, tmp_path: Path) -> None:
+    """Sections for all data leave the compiler fewer registers, of which the assembly takes nearly all."""
+    import keras
+
+    require(name)
+    cell, units, features = model.split()
+    layer = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM}[cell](int(units))
+    x = np.random.default_rng(0).standard_normal((4, 6, int(features))).astype("f4")
+    keras_model = keras.Sequential([keras.Input(x.shape[1:]), layer, keras.layers.Dense(2)])
+    edgernn.convert(keras_model, tmp_path / "c", format="c", quantize="int8", calibration=x, name="model")
+    source = tmp_path / "c" / "src" / "model.c"
+    for level in ("-O1", "-O2", "-O3", "-Os"):
+        words = [machine(name).compiler, *machine(name).compile_flags, "-std=c99", level, "-Wall", "-Wextra", "-Werror"]
+        words += ["-fdata-sections", "-ffunction-sections", "-c", str(source), "-o", str(tmp_path / "model.o")]
+        subprocess.run(words, check=True)
+
+
+@pytest.mark.slow
+def test_a_risc_v_is_a_device_like_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    require("riscv32")
+    project(tmp_path, "gru.keras")
+    assert run(["deploy", str(tmp_path / "model"), "--device", "qemu:riscv32", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["verdict"] == "identical"
+    assert found["measures"]["instructions_per_step"] > 1000

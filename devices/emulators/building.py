@@ -21,6 +21,9 @@ from edgernn.errors import InputError
 _SECTIONS = ("-ffunction-sections", "-fdata-sections")
 
 
+INPUT_ROOM = ".text.edgernn_input"  # in firmware/avr.c
+
+
 @dataclass(frozen=True)
 class Firmware:
     """A linked program.
@@ -43,8 +46,9 @@ class Firmware:
 
     @property
     def flash_bytes(self) -> int:
-        """All that is kept in flash: code, constants and initial values."""
-        return self.size("text", "rodata", "data")
+        """All that is kept in flash: code, constants and initial values, but no room for an emulator's input."""
+        room = sum(piece.size for piece in self.pieces if piece.name == INPUT_ROOM)
+        return self.size("text", "rodata", "data") - room
 
     @property
     def ram_bytes(self) -> int:

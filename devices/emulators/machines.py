@@ -22,7 +22,7 @@ WRAP_INSTRUCTIONS = 5
 # With `-icount shift=8`, QEMU lets 2^8 ns of virtual time pass at every instruction.
 _NANOSECONDS_PER_INSTRUCTION = 256
 
-Counter = Literal["systick", "instret", "plugin"]
+Counter = Literal["systick", "instret", "plugin", "cycles"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Machine:
     """An emulated machine.
 
     Attributes:
-        name: as in ``--device qemu:NAME``.
+        name: as in ``--device qemu:NAME``, or ``simavr:NAME``.
         description: what is emulated, for a table of devices.
         compiler: the GCC that compiles for it.
         compile_flags: the processor and its calling convention.
@@ -55,7 +55,7 @@ class Machine:
         emulator: the command that runs a program, without the program.
         packages: of Debian, which bring all of these.
         memory: of a board without an operating system.
-        counter: what counts its instructions.
+        counter: what counts its instructions; of an AVR, its cycles.
         ticks_per_instruction: of that counter.
     """
 
@@ -71,6 +71,11 @@ class Machine:
     memory: Memory | None
     counter: Counter
     ticks_per_instruction: Fraction = Fraction(1)
+
+    @property
+    def device(self) -> str:
+        """Its name as a device, ``qemu:cortex-m4``."""
+        return f"{'simavr' if self.counter == 'cycles' else 'qemu'}:{self.name}"
 
     def missing(self) -> tuple[str, ...]:
         """The programs and libraries that it needs and that are not installed."""
@@ -90,10 +95,28 @@ class Machine:
         """
         if missing := self.missing():
             raise EnvironmentProblem(
-                f"device 'qemu:{self.name}': needs a cross compiler with its C library, and an emulator. "
+                f"device '{self.device}': needs a cross compiler with its C library, and an emulator. "
                 f"Found: no {', no '.join(missing)}.",
                 hint=f"sudo apt-get install {' '.join(self.packages)}",
             )
+
+
+def is_emulated(device: str) -> bool:
+    """Whether a device's name is that of an emulated machine."""
+    return device.startswith(("qemu:", "simavr:"))
+
+
+def machine_of(device: str) -> Machine:
+    """The machine of a device, ``qemu:cortex-m4``.
+
+    Raises:
+        InputError: there is none.
+    """
+    found = machine(device.partition(":")[2]) if is_emulated(device) else None
+    if found is None or found.device != device:
+        names = ", ".join(entry.device for entry in MACHINES.values())
+        raise InputError(f"device: must be an emulated machine. Found: '{device}'.", hint=f"choose one of {names}.")
+    return found
 
 
 def machine(name: str) -> Machine:
@@ -186,6 +209,20 @@ MACHINES = {
             packages=("qemu-system-misc", "gcc-riscv64-unknown-elf", "picolibc-riscv64-unknown-elf"),
             memory=_RISCV,
             counter="instret",
+        ),
+        Machine(
+            name="atmega2560",
+            description="ATmega2560 at 16 MHz, as in an Arduino Mega, simavr",
+            compiler="avr-gcc",
+            compile_flags=("-mmcu=atmega2560",),
+            # Constants lie in RAM there; so do 512 bytes of stack at least.
+            link_flags=("-Wl,--defsym=__DATA_REGION_LENGTH__=7680", "-Wl,--defsym=__TEXT_REGION_LENGTH__=0x20000"),
+            sources=("report.c", "avr.c"),
+            library="libc.a",
+            emulator=("simavr", "-m", "atmega2560", "-f", "16000000"),
+            packages=("simavr", "gcc-avr", "avr-libc"),
+            memory=None,
+            counter="cycles",
         ),
     )
 }

@@ -12,13 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from edgernn.devices.emulators.building import Firmware, build
-from edgernn.devices.emulators.machines import machine
+from edgernn.devices.emulators.machines import machine_of
 from edgernn.devices.emulators.running import run
 from edgernn.devices.host.c import CProject
 from edgernn.devices.host.session import Array, Opening, Runtime
-from edgernn.errors import InputError
 
-PREFIX = "qemu:"
 # Samples come one after the other, so that a small machine holds one. The first byte says what to do.
 _MAIN = """#include "edgernn_emulator.h"
 #include "@.h"
@@ -62,13 +60,13 @@ class Cost:
     Attributes:
         device: ``qemu:cortex-m4``.
         compiler: of the firmware, with its options.
-        instructions_per_run: of a whole sequence; None where the machine does not count.
+        instructions_per_run: cycles of an AVR; of a whole sequence; None where the machine does not count.
         instructions_per_step: of a step, all of which are equal; None without one, or where the machine does not count.
         stack_bytes: the deepest of run and step.
         flash_engine_bytes: code and the tables of functions; of a model with a step, without `run`, since a firmware
             calls one of the two and the linker drops the other.
         flash_weights_bytes: weights, biases and factors.
-        ram_bytes: working memory, a state, and stack.
+        ram_bytes: working memory, a state, and stack; on an AVR the constants too.
     """
 
     device: str
@@ -92,17 +90,15 @@ class EmulatedSession:
 
         Args:
             project: the folder.
-            device: ``qemu:`` and the machine's name.
+            device: ``qemu:`` or ``simavr:``, and the machine's name.
 
         Raises:
             InputError: no such machine, or it does not fit there.
             EnvironmentProblem: the machine's tools are not installed.
         """
-        if not device.startswith(PREFIX):
-            raise InputError(f"device: must be {PREFIX}MACHINE. Found: '{device}'.", hint=f"{PREFIX}cortex-m4, say.")
         self.project, self.device = project, device
         self.inputs, self.outputs = project.inputs, project.outputs
-        self.machine = machine(device.removeprefix(PREFIX))
+        self.machine = machine_of(device)
         self.description = f"C on {device}"
         folder = tempfile.mkdtemp(prefix="edgernn-emulated-")
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
@@ -143,7 +139,9 @@ class EmulatedSession:
         steps = done.instructions.get("step", ())
         stack = max(done.stack_bytes.values(), default=0)
         own, source = self.project.own, self.project.source.name
-        constants = [piece for piece in self.firmware.pieces if piece.file == source and piece.kind == "rodata"]
+        # Where constants cannot be read from flash, on an AVR, they are variables with an initial value.
+        constants = [piece for piece in self.firmware.pieces if piece.file == source and ".rodata" in piece.name]
+        copied = sum(piece.size for piece in constants if piece.kind == "data")
         tables = sum(piece.size for piece in constants if piece.name.endswith("_table"))
         code = [piece for piece in self.firmware.pieces if piece.file == source and piece.kind == "text"]
         unused = f".text.{self.project.name}_run" if own["streams"] else ""
@@ -155,7 +153,7 @@ class EmulatedSession:
             stack_bytes=stack,
             flash_engine_bytes=sum(piece.size for piece in code if piece.name != unused) + tables,
             flash_weights_bytes=sum(piece.size for piece in constants) - tables,
-            ram_bytes=int(own["scratch_bytes"]) + int(own["state_bytes"]) + stack,
+            ram_bytes=int(own["scratch_bytes"]) + int(own["state_bytes"]) + stack + copied,
         )
 
     def feed(self, values: Mapping[str, Array]) -> None:

@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgernn.devices.emulators.avr import run_avr
 from edgernn.devices.emulators.building import Firmware
 from edgernn.devices.emulators.counting import count_instructions, plugin_flags
+from edgernn.devices.emulators.machines import Machine
 from edgernn.errors import EnvironmentProblem
 
 _OPEN_FAILED, _FAULT = 125, 126  # as in firmware/
@@ -50,12 +52,11 @@ def run(firmware: Firmware, content: bytes = b"", *, seconds: float = 60) -> Run
     machine = firmware.machine
     with tempfile.TemporaryDirectory(prefix="edgernn-") as name:
         folder = Path(name)
-        (folder / "input").write_bytes(content)
         try:
-            command = [*machine.emulator, *plugin_flags(machine), str(firmware.elf.resolve())]
-            done = subprocess.run(
-                command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False
-            )
+            if machine.counter == "cycles":
+                done = run_avr(machine, firmware.elf, folder, content, seconds)
+            else:
+                done = _run_qemu(machine, firmware.elf.resolve(), folder, content, seconds)
         except subprocess.TimeoutExpired:
             raise EnvironmentProblem(
                 f"program on '{machine.name}': must end within {seconds:g} s. Found: it was still running.",
@@ -66,6 +67,16 @@ def run(firmware: Firmware, content: bytes = b"", *, seconds: float = 60) -> Run
             raise
         files = {path.name: path.read_bytes() for path in folder.iterdir()}
     return _result(firmware, done, files)
+
+
+def _run_qemu(
+    machine: Machine, elf: Path, folder: Path, content: bytes, seconds: float
+) -> subprocess.CompletedProcess[bytes]:
+    (folder / "input").write_bytes(content)
+    command = [*machine.emulator, *plugin_flags(machine), str(elf)]
+    return subprocess.run(
+        command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False
+    )
 
 
 def _result(firmware: Firmware, done: subprocess.CompletedProcess[bytes], files: dict[str, bytes]) -> RunResult:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edgernn.devices.emulators.machines import is_emulated
 from edgernn.devices.links.device import Device
 from edgernn.devices.links.ssh import SshOptions
 from edgernn.errors import InputError
 
-KINDS = "user@host, android, android:SERIAL, qemu:MACHINE, serial:PORT"
+KINDS = "user@host, android, android:SERIAL, qemu:MACHINE, simavr:MACHINE, serial:PORT"
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def connect(name: str, how: Connection) -> Device:
         EnvironmentProblem: the program that reaches it is not installed.
     """
     kind, colon, rest = name.partition(":")
-    if kind == "qemu" and colon:
+    if is_emulated(name):
         from edgernn.devices.links.emulator import EmulatedBoard
 
         return EmulatedBoard(name)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from edgernn.deployment.job import Job
-from edgernn.devices.emulators.machines import machine
-from edgernn.devices.emulators.model import PREFIX, EmulatedSession
+from edgernn.devices.emulators.machines import machine_of
+from edgernn.devices.emulators.model import EmulatedSession
 from edgernn.devices.host.c import CProject
 from edgernn.devices.links.device import Facts, Outcome
 from edgernn.errors import InputError
@@ -24,7 +24,7 @@ class EmulatedBoard:
             InputError: there is none of that name.
         """
         self.name = name
-        self._machine = machine(name.removeprefix(PREFIX))
+        self._machine = machine_of(name)
         self._session: EmulatedSession | None = None
         self._outputs = b""
 
@@ -58,6 +58,8 @@ class EmulatedBoard:
         """The outputs, and what a sequence costs."""
         assert self._session is not None, "put comes first"
         cost = {key: value for key, value in asdict(self._session.cost()).items() if value is not None}
+        if self._machine.counter == "cycles":
+            cost = {key.replace("instructions", "cycles"): value for key, value in cost.items()}
         device, compiler = cost.pop("device"), cost.pop("compiler")
         return Outcome(self._outputs, f"C, {compiler}, {device}", {}, cost)
 

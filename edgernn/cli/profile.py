@@ -83,9 +83,10 @@ def command(
 
     if as_csv and as_json:
         raise InputError("output: must be one of --csv and --json. Found: both.")
+    from edgernn.devices.emulators.machines import is_emulated
     from edgernn.devices.host.c import is_c_project
 
-    linked = device is not None and not device.startswith("qemu:")
+    linked = device is not None and not is_emulated(device)
     if linked or is_c_project(artifact):
         plan = Plan(runs, min_seconds, warmup)
         earlier = read_earlier(against, str(artifact)) if against is not None else None

@@ -70,6 +70,7 @@ def more(measures: dict[str, Any]) -> str:
     """The other measures, for people."""
     words = []
     names = {"instructions_per_run": "instructions a run", "instructions_per_step": "a step"}
+    names |= {"cycles_per_run": "cycles a run", "cycles_per_step": "a step"}
     words += [f"{measures[key]:,} {name}" for key, name in names.items() if measures.get(key) is not None]
     sizes = {"rss_bytes": "RSS", "flash_engine_bytes": "code", "flash_weights_bytes": "weights", "ram_bytes": "RAM"}
     words += [f"{name} {_bytes(measures[key])}" for key, name in sizes.items() if measures.get(key) is not None]

@@ -11,7 +11,7 @@ from edgernn.conversion import convert
 from edgernn.errors import InputError
 
 _KERAS = (".keras", ".h5", ".hdf5")
-_C_ONLY = ("android", "qemu", "serial")
+_C_ONLY = ("android", "qemu", "simavr", "serial")
 
 
 @contextmanager

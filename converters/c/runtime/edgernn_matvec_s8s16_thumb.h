@@ -10,6 +10,14 @@
 
 #include "edgernn_fixed.h"
 
+/* Within another function, or with its arguments known, which unrolls the loops, too few registers may be left for the
+ * assembly: GCC then says that its constraints are impossible. */
+#if defined(__clang__)
+#define EDGERNN_ALONE __attribute__((noinline))
+#else
+#define EDGERNN_ALONE __attribute__((noipa))
+#endif
+
 #if EDGERNN_ARM_DSP && defined(__thumb2__) && defined(__OPTIMIZE__)
 
 /* Four rows times four columns, 18 instructions for 16 products. LDM takes ascending registers, which intrinsics cannot
@@ -38,8 +46,8 @@
       :                                                                                           \
       : "r2", "r3", "r4", "r5", "r6", "r8", "r12", "memory")
 
-static inline void edgernn_matvec_s8s16(int32_t *acc, const int8_t *w, const int32_t *bias, const int16_t *x,
-                                        int row_blocks, int column_groups) {
+static EDGERNN_ALONE void edgernn_matvec_s8s16(int32_t *acc, const int8_t *w, const int32_t *bias, const int16_t *x,
+                                               int row_blocks, int column_groups) {
   const int16_t *const pairs = x + (column_groups & ~1) * 4;
   do {
     int32_t a0 = bias[0], a1 = bias[1], a2 = bias[2], a3 = bias[3];
@@ -79,8 +87,8 @@ static inline void edgernn_matvec_s8s16(int32_t *acc, const int8_t *w, const int
   "muls %[t], %[x3], %[t]\n\t"     \
   "add %[" sum "], %[t]\n\t"
 
-static inline void edgernn_matvec_s8s16(int32_t *acc, const int8_t *w, const int32_t *bias, const int16_t *x,
-                                        int row_blocks, int column_groups) {
+static EDGERNN_ALONE void edgernn_matvec_s8s16(int32_t *acc, const int8_t *w, const int32_t *bias, const int16_t *x,
+                                               int row_blocks, int column_groups) {
   const int16_t *const end = x + column_groups * 4;
   do {
     int32_t a0 = bias[0], a1 = bias[1], a2 = bias[2], a3 = bias[3];

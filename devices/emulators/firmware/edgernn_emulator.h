@@ -48,6 +48,9 @@ static inline char *edgernn_emulator_stack_pointer(void) {
     char *pointer;
 #ifdef __riscv
     __asm__ volatile("mv %0, sp" : "=r"(pointer));
+#elif defined(__AVR__)
+    __asm__ volatile("in %A0, __SP_L__\n\tin %B0, __SP_H__" : "=r"(pointer));
+    pointer += 1; /* it points below the last byte that was pushed */
 #else
     __asm__ volatile("mov %0, sp" : "=r"(pointer));
 #endif

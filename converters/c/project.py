@@ -17,8 +17,8 @@ from edgernn.converters.c.elements import float_literal
 from edgernn.converters.c.folder import DESCRIPTION
 from edgernn.converters.c.program import C_TYPES, MEMBERS, Pool
 from edgernn.converters.c.runtime_files import called_headers, with_included
-from edgernn.errors import missing_extra
 from edgernn.graph import Value
+from edgernn.templates import templates_of
 
 SCHEMA = "edgernn.c"
 _LONGEST_LINE = 110
@@ -67,18 +67,7 @@ def project_files(program: Program, name: str, about: Mapping[str, Any]) -> dict
     Raises:
         EnvironmentProblem: Jinja is not installed.
     """
-    try:
-        import jinja2
-    except ImportError as error:
-        raise missing_extra("jinja2", "convert", "Writing C") from error
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("edgernn.converters.c"),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,
-    )
+    environment = templates_of("edgernn.converters.c", "Writing C")
     inputs, outputs = _described(program)
     context = _context(program, name, about, inputs, outputs)
     templates = {

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from edgernn.devices.host.session import TensorInfo
-from edgernn.devices.links.lines import Lines
+from edgernn.devices.linux.lines import Lines
 from edgernn.running import Artifact
 from edgernn.streaming.steppers import initial_state
 

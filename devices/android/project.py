@@ -12,11 +12,12 @@ from edgernn.converters.tflite.file import TfliteFile
 from edgernn.devices.android.litert import engine_words
 from edgernn.devices.host.c import CProject
 from edgernn.devices.host.session import TensorInfo
-from edgernn.devices.links.conversions import arguments, declarations, named_outputs, to_numbers, to_tensors
-from edgernn.devices.links.lines import Lines, lines_of
-from edgernn.errors import InputError, missing_extra
+from edgernn.devices.linux.conversions import arguments, declarations, named_outputs, to_numbers, to_tensors
+from edgernn.devices.linux.lines import Lines, lines_of
+from edgernn.errors import InputError
 from edgernn.running import Artifact
 from edgernn.streaming.description import Answer
+from edgernn.templates import templates_of
 
 # The Android plugin, which has Kotlin built in, what it needs, and a LiteRT whose Interpreter takes any tensor.
 VERSIONS = {
@@ -126,24 +127,9 @@ def android_files(
         templates |= {f"{main}/cpp/CMakeLists.txt": "cpp.CMakeLists.txt", f"{main}/cpp/jni.c": "jni.c"}
         for path in sorted((artifact.content.folder / "src").iterdir()):
             files[f"{main}/cpp/{path.name}"] = path.read_text(encoding="utf-8")
-    environment = _environment()
+    environment = templates_of("edgernn.devices.android", "Writing an Android project")
     files |= {path: environment.get_template(f"{template}.j2").render(words) for path, template in templates.items()}
     return files
-
-
-def _environment() -> Any:
-    try:
-        import jinja2
-    except ImportError as error:
-        raise missing_extra("jinja2", "convert", "Writing an Android project") from error
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("edgernn.devices.android"),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,
-    )
 
 
 def _check_package(package: str) -> None:

@@ -50,13 +50,13 @@ def connect(name: str, how: Connection) -> Device:
         return SerialDevice(name, rest, how.baud)
     if kind == "android":
         from edgernn.devices.links.adb import AdbShell
-        from edgernn.devices.links.linux import LinuxDevice
+        from edgernn.devices.linux.board import LinuxDevice
 
         benchmark = None if how.benchmark is None else _binary(how.benchmark)
         return LinuxDevice(AdbShell(name, rest or None, how.adb), keep=False, benchmark=benchmark)
     if "@" in name or (name and not colon):
-        from edgernn.devices.links.linux import LinuxDevice
         from edgernn.devices.links.ssh import SshShell
+        from edgernn.devices.linux.board import LinuxDevice
 
         return LinuxDevice(SshShell(name, how.ssh), offline=how.offline)
     raise InputError(f"device: must be one of {KINDS}. Found: '{name}'.", hint="pi@raspberrypi.local, say.")

@@ -76,7 +76,7 @@ def command(
     from edgernn.deployment.record import COLUMNS, record, rows
     from edgernn.deployment.source import as_artifact
     from edgernn.devices.links.connect import KINDS
-    from edgernn.devices.links.service import Service
+    from edgernn.devices.linux.service import Service
 
     if serial_firmware is not None:
         _write_firmware(artifact, serial_firmware)

@@ -13,7 +13,7 @@ from edgernn.deployment.job import sample_noise, steps_of
 from edgernn.devices.android.project import android_files
 from edgernn.devices.host.c import CProject
 from edgernn.devices.host.session import Array
-from edgernn.devices.links.lines import lines_of
+from edgernn.devices.linux.lines import lines_of
 from edgernn.errors import InputError
 from edgernn.files import write_folder
 from edgernn.running import Artifact, artifact_samples, chosen_runtime, read_artifact, run_samples

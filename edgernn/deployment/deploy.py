@@ -11,9 +11,9 @@ from edgernn.deployment.job import Job, Plan, prepare
 from edgernn.deployment.verdict import Verdict, judge
 from edgernn.devices.links.connect import Connection, connect
 from edgernn.devices.links.device import Device, Facts
-from edgernn.devices.links.lines import lines_of
-from edgernn.devices.links.linux import LinuxDevice
-from edgernn.devices.links.service import Installed, Service
+from edgernn.devices.linux.board import LinuxDevice
+from edgernn.devices.linux.lines import lines_of
+from edgernn.devices.linux.service import Installed, Service
 from edgernn.errors import EdgernnError, InputError
 from edgernn.profiling.latency import Latency, summarize
 from edgernn.samples import Source

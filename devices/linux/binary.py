@@ -14,7 +14,7 @@ import numpy as np
 
 from edgernn.devices.host.c import CProject
 from edgernn.devices.host.session import TensorInfo
-from edgernn.devices.links.programs import program_text
+from edgernn.devices.linux.programs import program_text
 from edgernn.errors import EnvironmentProblem, InputError
 
 C_TYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float", "bool": "uint8_t"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from edgernn.devices.host.session import TensorInfo
-from edgernn.devices.links.binary import C_TYPES
-from edgernn.devices.links.lines import Lines
+from edgernn.devices.linux.binary import C_TYPES
+from edgernn.devices.linux.lines import Lines
 
 INTEGER_RANGES = {"int8": (-128, 127), "int16": (-(2**15), 2**15 - 1)}
 

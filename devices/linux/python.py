@@ -7,8 +7,8 @@ import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 
-from edgernn.devices.links.runtimes import OLDEST_PYTHON, PythonRuntime, carried, runtime_for
 from edgernn.devices.links.shell import Finished, Shell, quote
+from edgernn.devices.linux.runtimes import OLDEST_PYTHON, PythonRuntime, carried, runtime_for
 from edgernn.errors import EnvironmentProblem
 
 _VERSION = "import sys; print('python=%d.%d' % sys.version_info[:2])"

@@ -19,14 +19,7 @@ import numpy as np
 from edgernn.converters.tflite.file import TfliteFile
 from edgernn.deployment.job import Job
 from edgernn.devices.host.c import CProject
-from edgernn.devices.links.binary import compile_static
 from edgernn.devices.links.device import Facts, Outcome
-from edgernn.devices.links.folders import forget, is_whole, place, sums_of
-from edgernn.devices.links.programs import program_text
-from edgernn.devices.links.python import PythonHome
-from edgernn.devices.links.runners import BenchmarkRunner, CRunner, PythonRunner, Runner
-from edgernn.devices.links.service import Installed, Service, files_of, halt, start, stop
-from edgernn.devices.links.serving import description_text, serving_source
 from edgernn.devices.links.shell import (
     CLUSTERS,
     CONDITION,
@@ -41,6 +34,13 @@ from edgernn.devices.links.shell import (
     quote,
     watched,
 )
+from edgernn.devices.linux.binary import compile_static
+from edgernn.devices.linux.folders import forget, is_whole, place, sums_of
+from edgernn.devices.linux.programs import program_text
+from edgernn.devices.linux.python import PythonHome
+from edgernn.devices.linux.runners import BenchmarkRunner, CRunner, PythonRunner, Runner
+from edgernn.devices.linux.service import Installed, Service, files_of, halt, start, stop
+from edgernn.devices.linux.serving import description_text, serving_source
 from edgernn.errors import EnvironmentProblem, InputError
 from edgernn.profiling.latency import Seconds
 

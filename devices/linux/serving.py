@@ -9,9 +9,9 @@ from typing import Any
 from edgernn.converters.tflite.file import TfliteFile
 from edgernn.devices.host.c import CProject
 from edgernn.devices.host.session import TensorInfo
-from edgernn.devices.links.binary import filled
-from edgernn.devices.links.conversions import arguments, declarations, named_outputs, to_numbers, to_tensors
-from edgernn.devices.links.lines import Lines, lines_of
+from edgernn.devices.linux.binary import filled
+from edgernn.devices.linux.conversions import arguments, declarations, named_outputs, to_numbers, to_tensors
+from edgernn.devices.linux.lines import Lines, lines_of
 from edgernn.running import Artifact
 from edgernn.streaming.description import Answer
 

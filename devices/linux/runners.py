@@ -12,10 +12,10 @@ import numpy as np
 from edgernn.converters.tflite.file import TfliteFile
 from edgernn.deployment.job import Job
 from edgernn.devices.host.c import CProject
-from edgernn.devices.links.binary import compile_runner
-from edgernn.devices.links.programs import program_text
-from edgernn.devices.links.python import PythonHome
 from edgernn.devices.links.shell import quote
+from edgernn.devices.linux.binary import compile_runner
+from edgernn.devices.linux.programs import program_text
+from edgernn.devices.linux.python import PythonHome
 from edgernn.errors import EnvironmentProblem, InputError
 
 

@@ -139,14 +139,14 @@ def test_a_socket_answers_frames_as_a_session_here(
     wanted = expected(artifacts / name, rows)
     assert rounded(answers(board, "edgernn-gestures", text(rows), len(wanted))) == wanted
     # Another client begins anew; so does `reset`; lines that are none are answered, and change nothing.
-    noise = "1,2\nhello\n\n" + text(rows[:3]) + "reset\n" + "nan,0,0,0,0\n" + "9" * 9000 + "\n"
+    noise = "1,2\nhello\n\n" + text(rows[:3]) + "reset\n" + "nan,0,0,0,0\n" + "1e39,0,0,0,0\n" + "9" * 9000 + "\n"
     first = len([line for line in wanted if line["frame"] < 3])
-    said = answers(board, "edgernn-gestures", noise + text(rows), 2 + first + 3 + len(wanted))
+    said = answers(board, "edgernn-gestures", noise + text(rows), 2 + first + 4 + len(wanted))
     errors = [line for line in said if "error" in line]
     hop = "" if name == "inside.tflite" else " or 15"
     assert errors[0] == {"line": 1, "error": f"must be 5{hop} numbers. Found: 2."}
     assert [(line["line"], line["error"]) for line in errors[1:]] == [
-        (number, "must be numbers, finite ones.") for number in (2, 3 + 3 + 2, 3 + 3 + 3)
+        (number, "must be numbers, finite ones.") for number in (2, 8, 9, 10)
     ]
     assert {"reset": True} in said
     assert rounded([line for line in said if "output" in line]) == wanted[:first] + wanted

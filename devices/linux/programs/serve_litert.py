@@ -15,6 +15,7 @@ import numpy as np
 from run_litert import interpreter_of, restart
 
 LONGEST = 32  # characters of a number
+LARGEST = float(np.finfo(np.float32).max)
 
 
 class Model:
@@ -120,7 +121,7 @@ def numbers_in(line):
         ValueError: something else is there.
     """
     found = [float(word) for word in line.translate(str.maketrans("[],;", "    ")).split()]
-    if not all(map(math.isfinite, found)):
+    if not all(abs(number) <= LARGEST for number in found):
         raise ValueError
     return found
 

@@ -81,3 +81,12 @@ def stock_artifact() -> Path:
     command = [sys.executable, "-c", program, str(folder() / "gru.keras"), str(path)]
     subprocess.run(command, check=True, capture_output=True)
     return path
+
+
+def int8_c(place: Path) -> Path:
+    """`gru.keras` as C, int8, in a folder; its functions are called `model`."""
+    import edgernn
+
+    calibration = folder() / "calibration.npz"
+    edgernn.convert(folder() / "gru.keras", place, format="c", quantize="int8", calibration=calibration, name="model")
+    return place

@@ -17,22 +17,16 @@ import numpy as np
 import pytest
 from adbd_peer import Phone
 from conftest import require_system
-from saved_models import folder
+from saved_models import folder, int8_c
 
 import edgernn
 from edgernn.cli.main import run
-from edgernn.running import read_artifact
 
 
 @pytest.fixture(scope="module")
 def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model in C, int8, in a folder with a hostile name."""
-    place = tmp_path_factory.mktemp("adb") / "$(touch owned) 'c'"
-    model = folder() / "gru.keras"
-    shape = read_artifact(edgernn.convert(model).content).inputs[0].shape
-    x = np.random.default_rng(0).standard_normal((12, *shape[1:])).astype("f4")
-    edgernn.convert(model, place, format="c", quantize="int8", calibration=x, name="model")
-    return place
+    return int8_c(tmp_path_factory.mktemp("adb") / "$(touch owned) 'c'")
 
 
 @pytest.fixture(autouse=True)

@@ -13,12 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
 from conftest import require_system
 from hypothesis import given
 from hypothesis import strategies as st
-from saved_models import folder
+from saved_models import folder, int8_c
 
 import edgernn
 from edgernn.cli.main import run
@@ -30,7 +29,6 @@ from edgernn.devices.serial import board as serial_side
 from edgernn.devices.serial import protocol
 from edgernn.devices.serial.board import SerialBoard
 from edgernn.errors import EnvironmentProblem, InputError
-from edgernn.running import read_artifact
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +36,7 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model in C, int8."""
     require_system("qemu-system-arm")
     require_system("arm-none-eabi-gcc")
-    place = tmp_path_factory.mktemp("serial") / "c"
-    model = folder() / "gru.keras"
-    shape = read_artifact(edgernn.convert(model).content).inputs[0].shape
-    x = np.random.default_rng(0).standard_normal((12, *shape[1:])).astype("f4")
-    edgernn.convert(model, place, format="c", quantize="int8", calibration=x, name="model")
-    return place
+    return int8_c(tmp_path_factory.mktemp("serial") / "c")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Lines of Kotlin from a frame's numbers to the tensors of a .tflite, and from its outputs to numbers."""
+"""Feed of Kotlin from a frame's numbers to the tensors of a .tflite, and from its outputs to numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from edgernn.devices.host.session import TensorInfo
-from edgernn.devices.linux.lines import Lines
+from edgernn.devices.linux.feed import Feed
 from edgernn.running import Artifact
 from edgernn.streaming.steppers import initial_state
 
@@ -17,24 +17,24 @@ _PUT = {"int8": ("put", "toByte"), "int16": ("putShort", "toShort"), "int32": ("
 _GET = {"int8": "get", "int16": "getShort", "int32": "getInt", "float32": "getFloat"}
 
 
-def engine_words(artifact: Artifact, lines: Lines) -> dict[str, Any]:
+def engine_words(artifact: Artifact, feed: Feed) -> dict[str, Any]:
     """What `LiteRtEngine.kt.j2` is filled with."""
     feeding, resetting, states = [], [], []
     for number, info in enumerate(artifact.inputs):
-        if info.name in lines.masks:
-            row = f"differs(numbers, i, {lines.masks[info.name]!r}f)"
+        if info.name in feed.masks:
+            row = f"differs(numbers, i, {feed.masks[info.name]!r}f)"
             feeding.append(f"for (i in 0 until {math.prod(info.shape)}) inputs[{number}].put(i, {row})")
-        elif info.name == lines.source.name:
+        elif info.name == feed.source.name:
             feeding.append(_feed(number, info))
         else:
-            assert lines.stream is not None, "only a stream has states"
+            assert feed.stream is not None, "only a stream has states"
             states.append(number)
-            resetting.append(f'fill(inputs[{number}], "{_pattern(info, lines.stream.states[info.name])}")')
+            resetting.append(f'fill(inputs[{number}], "{_pattern(info, feed.stream.states[info.name])}")')
     reading, offset = [], 0
-    for number, (info, _) in enumerate(lines.outputs):
+    for number, (info, _) in enumerate(feed.outputs):
         reading.append(_read(number, info, offset))
         offset += math.prod(info.shape)
-    reading += [f"carry(outputs[{len(lines.outputs) + at}], inputs[{number}])" for at, number in enumerate(states)]
+    reading += [f"carry(outputs[{len(feed.outputs) + at}], inputs[{number}])" for at, number in enumerate(states)]
     return {
         "input_buffers": ", ".join(_buffer(info) for info in artifact.inputs),
         "output_buffers": ", ".join(_buffer(info) for info in artifact.outputs),
@@ -42,8 +42,8 @@ def engine_words(artifact: Artifact, lines: Lines) -> dict[str, Any]:
         "reading": reading,
         "resetting": resetting,
         "states": bool(states),
-        "masks": bool(lines.masks),
-        "inside": lines.stream is not None and not states,
+        "masks": bool(feed.masks),
+        "inside": feed.stream is not None and not states,
     }
 
 

@@ -13,7 +13,7 @@ from edgernn.devices.android.litert import engine_words
 from edgernn.devices.host.c import CProject
 from edgernn.devices.host.session import TensorInfo
 from edgernn.devices.linux.conversions import arguments, declarations, named_outputs, to_numbers, to_tensors
-from edgernn.devices.linux.lines import Lines, lines_of
+from edgernn.devices.linux.feed import Feed, feed_of
 from edgernn.errors import InputError
 from edgernn.running import Artifact
 from edgernn.streaming.description import Answer
@@ -75,8 +75,8 @@ def android_files(
         EnvironmentProblem: Jinja is not installed.
     """
     _check_package(package)
-    lines = lines_of(artifact)
-    outputs = _outputs(lines)
+    feed = feed_of(artifact)
+    outputs = _outputs(feed)
     native = isinstance(artifact.content, CProject)
     name = package.rpartition(".")[2]
     words: dict[str, Any] = {
@@ -87,16 +87,16 @@ def android_files(
         "version": __version__,
         "versions": VERSIONS,
         "native": native,
-        "stream": lines.stream is not None,
-        "hop": lines.hop,
-        "frame": lines.frame,
-        "shape": lines.source.shape[1:],
-        "features": lines.source.shape[-1],
+        "stream": feed.stream is not None,
+        "hop": feed.hop,
+        "frame": feed.frame,
+        "shape": feed.source.shape[1:],
+        "features": feed.source.shape[-1],
         "outputs": outputs,
         "answers": sum(output.size for output in outputs),
         "skip": min(output.skip for output in outputs),
         "tolerance": tolerance,
-        **_answer_words(outputs, stream=lines.stream is not None),
+        **_answer_words(outputs, stream=feed.stream is not None),
     }
     code, main = f"app/src/main/kotlin/{package.replace('.', '/')}", "app/src/main"
     templates = {
@@ -117,12 +117,12 @@ def android_files(
     files: dict[str, str | bytes] = {f"{main}/assets/recorded.bin": recorded}
     if isinstance(artifact.content, TfliteFile):
         words |= {"engine": "LiteRtEngine(modelFile())", "example_engine": "LiteRtEngine(modelFile)"}
-        words |= engine_words(artifact, lines)
+        words |= engine_words(artifact, feed)
         templates[f"{code}/LiteRtEngine.kt"] = "LiteRtEngine.kt"
         files[f"{main}/assets/model.tflite"] = artifact.content.content
     else:
         words |= {"engine": "NativeEngine()", "example_engine": "NativeEngine()"}
-        words |= _native_words(artifact.content, lines, package)
+        words |= _native_words(artifact.content, feed, package)
         templates[f"{code}/NativeEngine.kt"] = "NativeEngine.kt"
         templates |= {f"{main}/cpp/CMakeLists.txt": "cpp.CMakeLists.txt", f"{main}/cpp/jni.c": "jni.c"}
         for path in sorted((artifact.content.folder / "src").iterdir()):
@@ -147,10 +147,10 @@ def _class_name(name: str) -> str:
     return f"{camel}Model" if camel in ("Engine", "Benchmark", "MainActivity", "Answer", "LiteRtEngine", "R") else camel
 
 
-def _outputs(lines: Lines) -> tuple[Output, ...]:
+def _outputs(feed: Feed) -> tuple[Output, ...]:
     found: list[Output] = []
     offset = 0
-    named = zip(named_outputs(lines), (answer for _, answer in lines.outputs), strict=True)
+    named = zip(named_outputs(feed), (answer for _, answer in feed.outputs), strict=True)
     for (variable, info), answer in named:
         size = math.prod(info.shape)
         name = _property(info, [each.property for each in found])
@@ -191,15 +191,15 @@ def _answer_words(outputs: tuple[Output, ...], *, stream: bool) -> dict[str, str
     }
 
 
-def _native_words(project: CProject, lines: Lines, package: str) -> dict[str, Any]:
+def _native_words(project: CProject, feed: Feed, package: str) -> dict[str, Any]:
     mangled = package.replace("_", "_1").replace(".", "_")
     return {
         "project": project.name,
         "library": f"{project.name}_jni",
         "prefix": f"Java_{mangled}_NativeEngine",
-        "count": lines.count,
-        "declarations": declarations(lines),
-        "arguments": arguments(lines, "at->"),
-        "to_tensors": to_tensors(lines, "at->"),
-        "to_numbers": to_numbers(lines, "at->"),
+        "count": feed.count,
+        "declarations": declarations(feed),
+        "arguments": arguments(feed, "at->"),
+        "to_tensors": to_tensors(feed, "at->"),
+        "to_numbers": to_numbers(feed, "at->"),
     }

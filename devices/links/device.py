@@ -53,11 +53,9 @@ class Device(Protocol):
 
     Attributes:
         name: as the user gave it.
-        emulated: whether time on it means nothing.
     """
 
     name: str
-    emulated: bool
 
     def describe(self) -> Facts:
         """What it is.

@@ -15,8 +15,6 @@ from edgernn.errors import InputError
 class EmulatedBoard:
     """See `edgernn.devices.links.device.Device`. There is no board: nothing stays anywhere."""
 
-    emulated = True
-
     def __init__(self, name: str) -> None:
         """Choose a machine, ``qemu:cortex-m4``.
 

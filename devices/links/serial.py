@@ -13,8 +13,6 @@ from edgernn.errors import InputError
 class SerialDevice:
     """See `edgernn.devices.links.device.Device`. Nothing is copied: the firmware has the model, as its hash proves."""
 
-    emulated = False
-
     def __init__(self, name: str, port: str, baud: int) -> None:
         """Nothing is opened yet."""
         self.name, self._port, self._baud = name, port, baud

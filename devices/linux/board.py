@@ -53,7 +53,6 @@ class LinuxDevice:
         shell: Shell,
         *,
         offline: bool = False,
-        emulated: bool = False,
         keep: bool = True,
         benchmark: bytes | None = None,
     ) -> None:
@@ -62,11 +61,10 @@ class LinuxDevice:
         Args:
             shell: the link.
             offline: carry packages there instead of having the device fetch them.
-            emulated: whether time there means nothing.
             keep: leave programs and packages for the next time.
             benchmark: Google's `benchmark_model` for the device, which runs a .tflite where no Python is.
         """
-        self.name, self.kind, self.emulated = shell.name, shell.kind, emulated
+        self.name, self.kind = shell.name, shell.kind
         self._shell, self._offline, self._keep, self._benchmark = shell, offline, keep, benchmark
         self._facts: Facts | None = None
         self._program = self._job = ""
@@ -166,12 +164,11 @@ class LinuxDevice:
         measures |= condition(self._call(CONDITION))
         if "temperature_c" in self._before:
             measures["temperature_before_c"] = self._before["temperature_c"]
-        latencies: dict[str, Seconds] = {}
-        if not self.emulated:
-            if "cold_start_ns" in said:
-                measures["cold_start_us"] = int(said["cold_start_ns"]) / 1000
-            latencies = {name: np.frombuffer(each.output, "<i8") / 1e9 for name, each in self._found if each.output}
-            measures |= self._runner.measures(self._found[0][1].said)
+        if "cold_start_ns" in said:
+            measures["cold_start_us"] = int(said["cold_start_ns"]) / 1000
+        measures |= self._runner.measures(self._found[0][1].said)
+        times = {name: np.frombuffer(each.output, "<i8") for name, each in self._found}
+        latencies: dict[str, Seconds] = {name: each / 1e9 for name, each in times.items() if each.size}
         return Outcome(outputs, said["runtime"], latencies, measures)
 
     def install(self, job: Job, service: Service) -> Installed:

@@ -88,12 +88,12 @@ class Service:
         """A script that feeds the program, where systemd does not; none for a socket."""
         if self.source == "socket":
             return ""
-        lines = ['cd "${0%/*}" || exit 1', "[ -p frames ] || mkfifo -m 600 frames || exit 1"]
-        port = "frames"
-        if self.source != "stdin":
+        if self.source == "stdin":
+            port, ready = "frames", "[ -p frames ] || mkfifo -m 600 frames"
+        else:
             port = quote(self.source.partition(":")[2])
-            lines = ['cd "${0%/*}" || exit 1', f"stty -F {port} {self.baud} raw -echo clocal || exit 1"]
-        return "\n".join(["#!/bin/sh", *lines, f"exec ./serve <{port}", ""])
+            ready = f"stty -F {port} {self.baud} raw -echo clocal"
+        return f'#!/bin/sh\ncd "${{0%/*}}" || exit 1\n{ready} || exit 1\nexec ./serve <{port}\n'
 
     @property
     def reached(self) -> str:

@@ -11,7 +11,7 @@ from edgernn.devices.host.c import CProject
 from edgernn.devices.host.session import TensorInfo
 from edgernn.devices.linux.binary import filled
 from edgernn.devices.linux.conversions import arguments, declarations, named_outputs, to_numbers, to_tensors
-from edgernn.devices.linux.lines import Lines, lines_of
+from edgernn.devices.linux.feed import Feed, feed_of
 from edgernn.running import Artifact
 from edgernn.streaming.description import Answer
 
@@ -19,15 +19,15 @@ from edgernn.streaming.description import Answer
 def description_text(artifact: Artifact) -> str:
     """What `programs/serve_litert.py` must know of a .tflite, as JSON."""
     assert isinstance(artifact.content, TfliteFile), "a folder of C is compiled"
-    lines = lines_of(artifact)
+    feed = feed_of(artifact)
     document = {
-        "counted": "frame" if lines.stream else "window",
-        "hop": lines.hop,
-        "frame": lines.frame,
-        "features": lines.source.shape[-1],
-        "inputs": [_input(info, lines) for info in lines.inputs],
+        "counted": "frame" if feed.stream else "window",
+        "hop": feed.hop,
+        "frame": feed.frame,
+        "features": feed.source.shape[-1],
+        "inputs": [_input(info, feed) for info in feed.inputs],
         "outputs": [
-            {**_tensor(info), "state": number >= len(lines.outputs), **_validity(lines, number)}
+            {**_tensor(info), "state": number >= len(feed.outputs), **_validity(feed, number)}
             for number, info in enumerate(artifact.outputs)
         ],
     }
@@ -38,18 +38,18 @@ def _tensor(info: TensorInfo) -> dict[str, Any]:
     return {"name": info.name, "scale": float(info.scale), "zero_point": int(info.zero_point)}
 
 
-def _input(info: TensorInfo, lines: Lines) -> dict[str, Any]:
+def _input(info: TensorInfo, feed: Feed) -> dict[str, Any]:
     found = _tensor(info)
-    if info.name in lines.masks:
-        found["differs_from"] = lines.masks[info.name]
-    elif info is not lines.source:
-        assert lines.stream is not None, "only a stream has states"
-        found["initial"] = lines.stream.states[info.name]
+    if info.name in feed.masks:
+        found["differs_from"] = feed.masks[info.name]
+    elif info is not feed.source:
+        assert feed.stream is not None, "only a stream has states"
+        found["initial"] = feed.stream.states[info.name]
     return found
 
 
-def _validity(lines: Lines, number: int) -> dict[str, int]:
-    answer = lines.outputs[number][1] if number < len(lines.outputs) else Answer(0, 0, 0)
+def _validity(feed: Feed, number: int) -> dict[str, int]:
+    answer = feed.outputs[number][1] if number < len(feed.outputs) else Answer(0, 0, 0)
     return {"skip": answer.skip, "first": answer.first}
 
 
@@ -57,22 +57,22 @@ def serving_source(artifact: Artifact) -> str:
     """`programs/serve_model.c` for a folder of C."""
     project = artifact.content
     assert isinstance(project, CProject), "a .tflite is described"
-    lines = lines_of(artifact)
-    outputs = named_outputs(lines)
-    arrays = [f"static {line}" for line in declarations(lines)]
+    feed = feed_of(artifact)
+    outputs = named_outputs(feed)
+    arrays = [f"static {line}" for line in declarations(feed)]
     arrays += [f"static float real_{name}[{math.prod(info.shape)}];" for name, info in outputs]
     arrays.append(f"static float *const reals[] = {{{', '.join(f'real_{name}' for name, _ in outputs)}}};")
     words = {
         "NAME": project.name,
-        "STREAM": str(int(lines.stream is not None)),
-        "HOP": str(lines.hop),
-        "FRAME": str(lines.frame),
-        "FEATURES": str(lines.source.shape[-1]),
+        "STREAM": str(int(feed.stream is not None)),
+        "HOP": str(feed.hop),
+        "FRAME": str(feed.frame),
+        "FEATURES": str(feed.source.shape[-1]),
         "TENSORS": "\n".join(arrays),
-        "OUTPUTS": ", ".join(_output(info, answer) for info, answer in lines.outputs),
-        "READ": to_tensors(lines),
-        "REAL": to_numbers(lines),
-        "ARGUMENTS": arguments(lines),
+        "OUTPUTS": ", ".join(_output(info, answer) for info, answer in feed.outputs),
+        "READ": to_tensors(feed),
+        "REAL": to_numbers(feed),
+        "ARGUMENTS": arguments(feed),
     }
     return filled("serve_model.c", words)
 

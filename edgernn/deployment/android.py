@@ -13,7 +13,7 @@ from edgernn.deployment.job import sample_noise, steps_of
 from edgernn.devices.android.project import android_files
 from edgernn.devices.host.c import CProject
 from edgernn.devices.host.session import Array
-from edgernn.devices.linux.lines import lines_of
+from edgernn.devices.linux.feed import feed_of
 from edgernn.errors import InputError
 from edgernn.files import write_folder
 from edgernn.running import Artifact, artifact_samples, chosen_runtime, read_artifact, run_samples
@@ -54,22 +54,22 @@ def recorded_answers(artifact: Artifact, data: Source | None) -> Iterator[bytes]
     Each is an int32, 1 where the stream begins anew; the numbers; an int32, how many numbers the answer has, none of
     them where there is no answer yet; and these. All little-endian.
     """
-    lines = lines_of(artifact)
+    feed = feed_of(artifact)
     window = window_of(artifact, steps_of(artifact, data)) if is_stream(artifact) else artifact
     samples, pairs = artifact_samples(window, sample_noise(window) if data is None else data)
     chosen = [samples.only(number) for number in range(min(samples.count, _RECORDED))]
-    if lines.stream is None:
+    if feed.stream is None:
         session = artifact.open(chosen_runtime(artifact, None))
         for sample in chosen:
             session.reset()
             answers = run_samples(session, pairs, sample, lambda done, of: None)
-            yield _entry(True, sample.inputs[lines.source.name], np.concatenate([part.ravel() for part in answers]))
+            yield _entry(True, sample.inputs[feed.source.name], np.concatenate([part.ravel() for part in answers]))
         return
 
     with StreamingSession(_opened(artifact)) as stream:
         for sample in chosen:
             stream.reset()
-            for number, frame in enumerate(sample.inputs[lines.source.name][0]):
+            for number, frame in enumerate(sample.inputs[feed.source.name][0]):
                 answer = stream.step(frame)
                 parts = list(answer.values()) if isinstance(answer, dict) else [] if answer is None else [answer]
                 flat = np.concatenate([np.ravel(part) for part in parts]) if parts else np.zeros(0)

@@ -12,7 +12,7 @@ from edgernn.deployment.verdict import Verdict, judge
 from edgernn.devices.links.connect import Connection, connect
 from edgernn.devices.links.device import Device, Facts
 from edgernn.devices.linux.board import LinuxDevice
-from edgernn.devices.linux.lines import lines_of
+from edgernn.devices.linux.feed import feed_of
 from edgernn.devices.linux.service import Installed, Service
 from edgernn.errors import EdgernnError, InputError
 from edgernn.profiling.latency import Latency, summarize
@@ -93,7 +93,7 @@ def deploy(
     report("", "running it here")
     job = prepare(artifact, data, plan or Plan(), runtime=runtime)
     if service is not None:
-        lines_of(job.artifact)  # refuses what cannot be one, before anything is copied
+        feed_of(job.artifact)  # refuses what cannot be one, before anything is copied
 
     def one(name: str, link: Device) -> Deployment | Failure:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +62,8 @@ def profile_on(
     latency = found.latencies.get("all")
     if latency is not None and latency.mean * latency.runs < 1e6 * plan.min_seconds:
         runs = min(MOST_RUNS, math.ceil(1.05e6 * plan.min_seconds / max(latency.mean, 1e-3)))
-        warmup = max(plan.warmup, min(runs // 5, MOST_RUNS))
-        longer = jobs.Plan(max(plan.runs, runs), warmup, seconds)
-        job = jobs.prepare(artifact, None, longer)
+        warmup = max(plan.warmup, runs // 5)
+        job = replace(job, plan=jobs.Plan(max(plan.runs, runs), warmup, seconds))
         found = deploy_to(connect(device, connection or Connection()), job, on_stage)
     return found, _document(read, artifact, found, period_ms)
 

@@ -14,7 +14,7 @@ from edgernn.streaming.steppers import step_tensors
 
 
 @dataclass(frozen=True)
-class Lines:
+class Feed:
     """What a model is fed, and answers.
 
     Attributes:
@@ -47,7 +47,7 @@ class Lines:
         return self.count // self.hop
 
 
-def lines_of(artifact: Artifact) -> Lines:
+def feed_of(artifact: Artifact) -> Feed:
     """What an artifact is fed, and answers.
 
     Raises:
@@ -70,4 +70,4 @@ def lines_of(artifact: Artifact) -> Lines:
             hint="join the inputs in the model; or call the artifact from a program of your own.",
         )
     # Answers come first among the outputs, states after them.
-    return Lines(stream, fed[0], tuple(inputs), tuple(zip(outputs, answers, strict=False)), masks)
+    return Feed(stream, fed[0], tuple(inputs), tuple(zip(outputs, answers, strict=False)), masks)

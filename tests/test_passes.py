@@ -71,13 +71,21 @@ def test_a_pass_keeps_the_function(
 def test_gates_become_one_product() -> None:
     body = operators(simplify(graph_of("lstm")))
     assert body["Affine"] == 1
+    assert body["Split"] == 1
+    assert body["Unary"] == 5  # four gates, tanh of the cell state
+
+
+def test_gates_by_function_share_one_sigmoid() -> None:
+    body = operators(simplify(graph_of("lstm"), by_function=True))
+    assert body["Affine"] == 2
+    assert body["Split"] == 1
     assert body["Unary"] == 3  # sigmoid of three gates, tanh of the candidate, tanh of the cell state
 
 
-def test_gates_by_function_need_no_split_by_function() -> None:
-    merged, by_function = simplify(graph_of("lstm")), simplify(graph_of("lstm"), by_function=True)
-    assert operators(by_function)["Affine"] == 2
-    assert operators(by_function)["Split"] < operators(merged)["Split"]
+def test_gates_of_one_function_share_it_in_any_case() -> None:
+    body = operators(simplify(graph_of("gru-after")))
+    assert body["Split"] == 1
+    assert body["Unary"] == 2  # sigmoid of two gates, tanh of the candidate
 
 
 def test_the_textbook_gru_keeps_its_candidate_apart() -> None:

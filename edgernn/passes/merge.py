@@ -1,13 +1,12 @@
 """Merge the gates of a cell: one matrix product, one sigmoid, for all rows that allow it.
 
 A target pays for every operator and every weight matrix, so the four gates of an LSTM become one Affine of 4 H rows,
-cut into [f i o | c], one sigmoid over the first 3 H rows and one tanh over the rest.
+cut into f, i, o and c; or, by function, one of 3 H rows with one sigmoid over all of them, and one of H rows.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import groupby
 
 import numpy as np
 
@@ -20,7 +19,7 @@ def merge_gates(graph: Graph, *, by_function: bool) -> Graph:
 
     Args:
         graph: a scan's body.
-        by_function: merge only rows with the same function behind them: one product more, one split less.
+        by_function: merge only rows with the same function behind them: one product more, two calls less.
     """
     return _merge_functions(_merge_affines(graph, by_function=by_function))
 
@@ -29,7 +28,7 @@ def _merge_affines(graph: Graph, *, by_function: bool) -> Graph:
     consumers = graph.consumers()
 
     def function_of(node: Node) -> tuple[str, float]:
-        """What is done with a gate's rows: rows with the same fate shall be neighbours."""
+        """What is done with a gate's rows."""
         readers = consumers.get(node.output, [])
         if len(readers) == 1 and isinstance(readers[0].operator, ops.Unary):
             return readers[0].operator.function, readers[0].operator.alpha
@@ -52,8 +51,6 @@ def _merge_affines(graph: Graph, *, by_function: bool) -> Graph:
         if len(group) < 2:
             rewrite.keep(node)
             continue
-        first_of = {function_of(member): k for k, member in reversed(list(enumerate(group)))}
-        group = sorted(group, key=lambda member: first_of[function_of(member)])
         rewrite.nodes.extend(_stack_rows(rewrite, group))
         done.update(group)
     return rewrite.graph(graph)
@@ -89,7 +86,10 @@ def _stack_rows(rewrite: Rewrite, group: list[Node]) -> list[Node]:
 
 
 def _merge_functions(graph: Graph) -> Graph:
-    """Turn Split -> same function on neighbouring pieces into Split by function -> function -> Split."""
+    """Turn Split -> one function on every piece into function -> Split.
+
+    Pieces with different functions are split once and stay apart: a second split would cost more than the calls.
+    """
     consumers = graph.consumers()
 
     def function_of(value: Value) -> ops.Unary | None:
@@ -103,41 +103,16 @@ def _merge_functions(graph: Graph) -> Graph:
     for node in graph.nodes:
         if node in done:
             continue
-        if not isinstance(node.operator, ops.Split) or not any(function_of(value) for value in node.outputs):
+        functions = {function_of(value) for value in node.outputs}
+        function = functions.pop() if len(functions) == 1 else None
+        if not isinstance(node.operator, ops.Split) or function is None:
             rewrite.keep(node)
             continue
         (source,) = node.inputs
-        runs = [(function, list(pieces)) for function, pieces in groupby(node.outputs, function_of)]
-        runs = [part for function, pieces in runs for part in _runs(function, pieces)]
-        tops = [_joined(source, pieces) for _, pieces in runs]
-        if len(runs) > 1:
-            split = replace(node.operator, sizes=tuple(top.shape[-1] for top in tops))
-            rewrite.keep(replace(node, operator=split, outputs=tuple(tops)))
-        else:
-            tops = [source]
-        for (function, pieces), top in zip(runs, tops, strict=True):
-            if function is None:
-                continue
-            readers = [consumers[piece][0] for piece in pieces]
-            done.update(readers)
-            results = tuple(reader.output for reader in readers)
-            if len(results) == 1:
-                rewrite.nodes.append(Node(function, (rewrite(top),), results, node.layer))
-                continue
-            whole = Value(f"{results[0].name}_all", top.shape)
-            sizes = tuple(result.shape[-1] for result in results)
-            rewrite.nodes.append(Node(function, (rewrite(top),), (whole,), node.layer))
-            rewrite.nodes.append(Node(ops.Split(sizes, -1), (whole,), results, node.layer))
+        readers = [consumers[piece][0] for piece in node.outputs]
+        done.update(readers)
+        results = tuple(reader.output for reader in readers)
+        whole = Value(f"{results[0].name}_all", source.shape)
+        rewrite.nodes.append(Node(function, (rewrite(source),), (whole,), node.layer))
+        rewrite.nodes.append(replace(node, inputs=(whole,), outputs=results))
     return rewrite.graph(graph)
-
-
-def _runs(function: ops.Unary | None, pieces: list[Value]) -> list[tuple[ops.Unary | None, list[Value]]]:
-    """Pieces that no function reads stay apart, since each has its own reader."""
-    return [(None, [piece]) for piece in pieces] if function is None else [(function, pieces)]
-
-
-def _joined(source: Value, pieces: list[Value]) -> Value:
-    if len(pieces) == 1:
-        return pieces[0]
-    rows = sum(piece.shape[-1] for piece in pieces)
-    return Value(f"{pieces[0].name}_rows", (*source.shape[:-1], rows))

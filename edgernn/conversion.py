@@ -122,17 +122,16 @@ def describe(read: ReadModel, options: Options) -> dict[str, Any]:
     """What an artifact says about itself."""
     from edgernn import __version__
 
-    return {
+    found = {
         "edgernn": __version__,
         "scheme": options.scheme,
         "target": options.target.name,
-        "form": "step" if options.stream is not None else options.form,
-        "io": options.io,
         "source": read.source_hash[:_HASH_DIGITS],
-        "parameters": read.parameters,
-        "macs": read.macs,
-        "macs_per_step": read.macs_per_step,
     }
+    if options.stream is not None:  # what a step costs is counted, since its size is all that counts
+        return found
+    cost = {"parameters": read.parameters, "macs": read.macs, "macs_per_step": read.macs_per_step}
+    return {**found, "form": options.form, "io": options.io, **cost}
 
 
 def _ignore(stage: str) -> None:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from edgernn.converters.tflite.counting import count, guessed_scheme
+from edgernn.converters.tflite.counting import Count, count, guessed_scheme
 from edgernn.converters.tflite.file import TfliteFile
 from edgernn.converters.tflite.reader import read_tflite
 from edgernn.errors import InputError
+from edgernn.streaming.description import hop_of
 
 Counted = Literal["keras", "metadata", "file"]
 
@@ -168,7 +169,7 @@ def _tflite(file: TfliteFile, path: Path | None) -> Inspection:
         weight_bytes=file.weight_bytes,
         parameters=own["parameters"] if said else counted.parameters,
         macs=own["macs"] if said else counted.macs,
-        macs_per_step=own["macs_per_step"] if said else counted.macs_per_step,
+        macs_per_step=own["macs_per_step"] if said else _macs_per_frame(own, counted),
         counted="metadata" if said else "file",
         inputs=tensors(file.main.inputs, outputs=False),
         outputs=tensors(file.main.outputs, outputs=True),
@@ -178,3 +179,9 @@ def _tflite(file: TfliteFile, path: Path | None) -> Inspection:
         scheme=scheme if isinstance(scheme, str) else guessed_scheme(file),
         notes=(),
     )
+
+
+def _macs_per_frame(own: Mapping[str, Any], counted: Count) -> int | None:
+    """Of a stream, the cost of a hop by its frames; else that of a step of the only loop."""
+    hop = hop_of(own)
+    return counted.macs // hop if hop and counted.macs is not None else counted.macs_per_step

@@ -29,9 +29,10 @@ class Target:
         vector: integer type of single vectors in the int8 scheme.
         wide_bias: 64-bit biases for 16-bit activations, which older runtimes want.
         per_channel: one weight scale per output instead of one per matrix.
-        merge_all: one matrix product for all gates, at the price of a split by activation function.
+        merge_all: one matrix product for all gates, at the price of a call of its own for each gate's function.
         block: most steps of a loop per iteration.
         float_io: whether integer models show float32 inputs and outputs by default.
+        signature: whether a file names its entry point, for programs that look for it.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Target:
     merge_all: bool
     block: int
     float_io: bool
+    signature: bool
 
 
 # LiteRT with XNNPACK: 8-bit kernels are fast, 16-bit ones are not; a WHILE costs half a microsecond per step.
@@ -60,6 +62,7 @@ PHONE = Target(
     merge_all=False,
     block=4,
     float_io=True,
+    signature=True,
 )
 # TFLite-Micro: 16-bit activations over 8-bit weights cost nothing on a Cortex-M and keep the small updates of a state;
 # a loop variable is copied three times per step, a resource variable once. No hybrid kernels, no half precision.
@@ -75,5 +78,6 @@ MICRO = Target(
     merge_all=True,
     block=1,
     float_io=False,
+    signature=False,
 )
 TARGETS = {target.name: target for target in (PHONE, MICRO)}

@@ -57,18 +57,32 @@ def test_equal_parts_are_stored_once() -> None:
     assert size(20) - size(1) < 20 * 8
 
 
-def test_operators_signatures_and_metadata_survive() -> None:
+def test_operators_signatures_and_the_description_survive() -> None:
     s = schema()
     add = TfOperator("ADD", (0, 0), (1,), s.AddOptionsT(potScaleInt16=False), 3)
     tensors = [TfTensor((1, 2), "int16", None, (0.5,), name="x"), TfTensor((1, 2), "int16", None, (1.0,), name="y")]
     graph = TfSubgraph("main", tensors, [add], (0,), (1,))
     signature = TfSignature("serving_default", 0, (("x", 0),), (("y", 1),))
-    model = s.ModelT.InitFromPackedBuf(encode(TfModel((graph,), (signature,), (("note", b"hello"),), "test")), 0)
+    model = s.ModelT.InitFromPackedBuf(encode(TfModel((graph,), (signature,), "hello")), 0)
     (code,) = model.operatorCodes
     assert (code.builtinCode, code.deprecatedBuiltinCode, code.version) == (s.BuiltinOperator.ADD, 0, 3)
     assert model.subgraphs[0].operators[0].builtinOptions.potScaleInt16 is False
     assert model.signatureDefs[0].outputs[0].name == b"y"
-    assert bytes(model.buffers[model.metadata[0].buffer].data) == b"hello"
+    assert model.description == b"hello"
+
+
+def test_operators_of_a_kind_have_one_code_of_the_highest_version() -> None:
+    s = schema()
+    tensors = [TfTensor((1, 2), dtype, None, (0.5,)) for dtype in ("int8", "int16", "int8")]
+    operators = [
+        TfOperator("QUANTIZE", (0,), (1,), s.QuantizeOptionsT(), 2),
+        TfOperator("ADD", (1, 1), (1,), s.AddOptionsT(), 3),
+        TfOperator("QUANTIZE", (1,), (2,), s.QuantizeOptionsT(), 1),
+    ]
+    model = s.ModelT.InitFromPackedBuf(encode(TfModel((TfSubgraph("", tensors, operators, (0,), (2,)),))), 0)
+    codes = [(code.builtinCode, code.version) for code in model.operatorCodes]
+    assert codes == [(s.BuiltinOperator.QUANTIZE, 2), (s.BuiltinOperator.ADD, 3)]
+    assert [operator.opcodeIndex for operator in model.subgraphs[0].operators] == [0, 1, 0]
 
 
 def test_weights_are_aligned() -> None:

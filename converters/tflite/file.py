@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from edgernn.converters.tflite.writer import METADATA_NAME
-
 # Bits per element, by type; strings and handles of resources have no size that a file tells.
 BITS: Mapping[str, int] = {
     **{"float32": 32, "float16": 16, "bfloat16": 16, "float64": 64, "bool": 8, "int2": 2, "int4": 4, "uint4": 4},
@@ -147,10 +145,10 @@ class TfliteFile:
     def own(self) -> Mapping[str, Any]:
         """What edgernn wrote about the model; empty in a file of another tool."""
         try:
-            entry = json.loads(self.metadata.get(METADATA_NAME, b"{}"))
+            entry = json.loads(self.description)
         except (ValueError, RecursionError):
             return {}
-        return entry if isinstance(entry, dict) else {}
+        return entry if isinstance(entry, dict) and "edgernn" in entry else {}
 
     def data(self, tensor: FileTensor) -> bytes:
         """The constant data of a tensor."""

@@ -107,7 +107,6 @@ class TfModel:
 
     subgraphs: tuple[TfSubgraph, ...]
     signatures: tuple[TfSignature, ...] = ()
-    metadata: tuple[tuple[str, bytes], ...] = ()
     description: str = ""
 
 
@@ -120,7 +119,7 @@ class _Encoder:
         self.memo: dict[Any, int] = {}
         self.buffers: list[bytes] = [b""]
         self.buffer_index: dict[bytes, int] = {b"": 0}
-        self.codes: dict[tuple[str, int], int] = {}
+        self.codes: dict[str, int] = {}  # the version of each builtin, in the order of first use
 
     def vector(self, values: Sequence[float], dtype: str) -> int:
         array = np.asarray(values, dtype)
@@ -177,8 +176,9 @@ class _Encoder:
         return self.table("Tensor", fields)
 
     def operator(self, operator: TfOperator) -> int:
-        index = self.codes.setdefault((operator.code, operator.version), len(self.codes))
-        fields: dict[str, Any] = {"OpcodeIndex": index}
+        # One code for all operators of a kind: who reads the highest version reads the lower ones, too.
+        self.codes[operator.code] = max(operator.version, self.codes.get(operator.code, 1))
+        fields: dict[str, Any] = {"OpcodeIndex": list(self.codes).index(operator.code)}
         fields["Inputs"] = self.vector(operator.inputs, "int32")
         fields["Outputs"] = self.vector(operator.outputs, "int32")
         if operator.options is not None:
@@ -233,13 +233,11 @@ class _Encoder:
         return self.table("Buffer", {"Data": self.builder.EndVector()})
 
     def model(self, model: TfModel) -> bytes:
-        metadata = [(self.text(name), self.buffer(content)) for name, content in model.metadata]
         fields: dict[str, Any] = {"Version": 3, "Description": self.text(model.description)}
         fields["Subgraphs"] = self.offsets([self.subgraph(graph) for graph in model.subgraphs])
-        fields["OperatorCodes"] = self.offsets([self.operator_code(*code) for code in self.codes])
-        tables = [self.table("Metadata", {"Name": name, "Buffer": index}) for name, index in metadata]
-        fields["Metadata"] = self.offsets(tables)
-        fields["SignatureDefs"] = self.offsets([self.signature(signature) for signature in model.signatures])
+        fields["OperatorCodes"] = self.offsets([self.operator_code(*code) for code in self.codes.items()])
+        if model.signatures:
+            fields["SignatureDefs"] = self.offsets([self.signature(signature) for signature in model.signatures])
         fields["Buffers"] = self.offsets([self.data(content) for content in self.buffers])
         self.builder.Finish(self.table("Model", fields), b"TFL3")
         return bytes(self.builder.Output())

@@ -139,7 +139,7 @@ def _affine(node: Node, operator: ops.Affine, g: Subgraph) -> None:
         attributes["keepNumDims"], at_least = True, 5
     if bias < 0:
         at_least = 6
-    if x.dtype == "int16" and node.inputs[2].dtype == "int32":
+    if x.dtype == "int16" and operator.bias and node.inputs[2].dtype == "int32":
         attributes["quantizedBiasType"], at_least = schema().TensorType.INT32, 11
     # A product over a whole sequence runs once: widening its weights costs nothing and spares the inputs' rounding.
     small = x.dtype == "float32" and kernel.dtype == "int8"

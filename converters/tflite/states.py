@@ -79,7 +79,7 @@ def stream_metadata(streamed: Streamed, *, kept: bool) -> dict[str, Any]:
         numbers = [getattr(output, key) for output in streamed.outputs]
         if any(numbers):
             found[key] = numbers
-    found["states"] = "kept" if kept else {state.value.name: _initial(state.initial) for state in streamed.states}
+    found["states"] = "kept" if kept else [_initial(state.initial) for state in streamed.states]
     return found
 
 

@@ -14,21 +14,28 @@ from edgernn.converters.tflite.subgraph import Program
 from edgernn.graph import Graph
 from edgernn.passes.stream import State
 
-METADATA_NAME = "edgernn"
 SIGNATURE = "serving_default"
 
 
 def write(
-    graph: Graph, loop: Loop, metadata: Mapping[str, Any], states: Sequence[State] = (), *, kept: bool = False
+    graph: Graph,
+    loop: Loop,
+    metadata: Mapping[str, Any],
+    states: Sequence[State] = (),
+    *,
+    kept: bool = False,
+    signed: bool = True,
 ) -> bytes:
     """Lower `graph` and encode it.
 
     Args:
         graph: float, or quantized; its values' types decide the operators.
         loop: how scans that are left in the graph are written.
-        metadata: what the file says about itself, as JSON; must be deterministic.
+        metadata: what the file says about itself, as JSON in its description; must be deterministic.
         states: of a stream; the last inputs and outputs of the graph.
         kept: whether the runtime keeps the states, in resource variables with a signature that resets them.
+        signed: whether a single entry point has a signature. Its names are those of the tensors, and TFLite-Micro does
+            not look for it.
     """
     program = Program()
     main = program.subgraph()
@@ -50,6 +57,7 @@ def write(
         main.name(index, name)
     main.target.inputs = tuple(index for _, index in inputs)
     main.target.outputs = tuple(index for _, index in outputs)
-    entry = json.dumps(metadata, separators=(",", ":"), sort_keys=True).encode()
-    signature = TfSignature(SIGNATURE, 0, tuple(inputs), tuple(outputs))
-    return encode(TfModel(tuple(program.subgraphs), (signature, *signatures), ((METADATA_NAME, entry),), "edgernn"))
+    description = json.dumps(metadata, separators=(",", ":"), sort_keys=True)
+    if signed or signatures:
+        signatures.insert(0, TfSignature(SIGNATURE, 0, tuple(inputs), tuple(outputs)))
+    return encode(TfModel(tuple(program.subgraphs), tuple(signatures), description))

@@ -55,7 +55,7 @@ def feed_of(artifact: Artifact) -> Feed:
     """
     content = artifact.content
     streams = bool(artifact.own.get("streams") if isinstance(content, CProject) else artifact.own.get("streaming"))
-    stream = describe(artifact.own, len(artifact.inputs), len(artifact.outputs)) if streams else None
+    stream = describe(artifact.own, artifact.inputs, artifact.outputs) if streams else None
     inputs, outputs = artifact.inputs, artifact.outputs
     if stream and isinstance(content, CProject):
         inputs, outputs = step_tensors(content, stream)

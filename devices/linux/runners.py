@@ -99,7 +99,7 @@ class BenchmarkRunner:
         Raises:
             InputError: the model keeps its states itself, which are lost between two processes.
         """
-        outside = isinstance((job.artifact.own.get("streaming") or {}).get("states"), dict)
+        outside = isinstance((job.artifact.own.get("streaming") or {}).get("states"), list)
         if len(job.resets) < len(job.invocations) and not outside:
             raise InputError(
                 f"device '{device}': the benchmark tool must be given states as inputs. Found: states inside.",

@@ -68,6 +68,8 @@ def _document(found: Inspection) -> dict[str, object]:
 
 
 def _print(found: Inspection) -> None:
+    from edgernn.streaming.description import hop_of
+
     size = found.size or 0
     rows: list[tuple[str, object]] = [
         ("file", str(found.file)),
@@ -75,6 +77,8 @@ def _print(found: Inspection) -> None:
         ("scheme", found.scheme),
     ]
     rows += [(key, str(found.metadata[key])) for key in ("target", "form", "io") if key in found.metadata]
+    if hop := hop_of(found.metadata):
+        rows.append(("stream", f"{hop} frame{'s' * (hop > 1)} per step"))
     if "edgernn" in found.metadata:
         rows.append(("written by", f"edgernn {found.metadata['edgernn']}"))
     rows += [

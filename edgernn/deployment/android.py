@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from edgernn.converters.tflite.counting import count
 from edgernn.deployment.job import sample_noise, steps_of
 from edgernn.devices.android.project import android_files
 from edgernn.devices.host.c import CProject
@@ -42,7 +43,8 @@ def write_android_project(artifact: Any, folder: Path, data: Source | None, pack
     scheme = artifact_scheme(read)
     tolerance = 0.0 if scheme in ("int8", "int16x8") else TOLERANCES[scheme]
     recorded = b"".join(recorded_answers(read, data))
-    title = f"A recurrent model, {scheme}, {read.own.get('parameters', 'unknown')} parameters"
+    parameters = read.own["parameters"] if isinstance(read.content, CProject) else count(read.content).parameters
+    title = f"A recurrent model, {scheme}, {parameters} parameters"
     files = android_files(read, package, recorded, title, tolerance)
     write_folder(folder, files)
     return [folder / path for path in files]

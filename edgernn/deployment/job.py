@@ -17,6 +17,7 @@ from edgernn.devices.host.session import Array, Session
 from edgernn.errors import EnvironmentProblem, InputError
 from edgernn.running import Artifact, artifact_samples, chosen_runtime, read_artifact, run_samples
 from edgernn.samples import Source, sample_arrays
+from edgernn.streaming.description import hop_of
 from edgernn.streaming.window import Window, WindowSession, is_stream, window_of
 
 NOISE_SAMPLES, NOISE_HOPS = 8, 16  # without data
@@ -189,7 +190,7 @@ def steps_of(artifact: Artifact, data: Source | None) -> int:
     """The steps of a window of samples for a stream."""
     if data is not None:
         return max((array.shape[1] for array in sample_arrays(data) if array.ndim > 2), default=0)
-    return NOISE_HOPS * int(artifact.own["streaming"]["hop"])
+    return NOISE_HOPS * hop_of(artifact.own)
 
 
 def sample_noise(artifact: Artifact) -> dict[str, Array]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edgernn.devices.host.session import TensorInfo
 from edgernn.errors import InputError
 
 _HINT = "convert the model again, with --streaming; a folder of C says in its header why it has no step."
@@ -48,12 +49,19 @@ class Description:
         return self.hop * max(answer.skip for answer in self.answers)
 
 
-def describe(own: Mapping[str, Any], inputs: int, outputs: int) -> Description:
+def hop_of(own: Mapping[str, Any]) -> int:
+    """Frames per step of the artifact with this metadata, or 0 if it is no stream."""
+    entry = own.get("streaming")
+    hop = entry.get("hop") if isinstance(entry, dict) else None
+    return hop if isinstance(hop, int) and hop > 0 else 0
+
+
+def describe(own: Mapping[str, Any], inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo]) -> Description:
     """Read the metadata of an artifact.
 
     Args:
         own: all of it.
-        inputs: how many the artifact has, states among them.
+        inputs: of the artifact; the last are its states, if they are inputs.
         outputs: likewise.
 
     Raises:
@@ -63,9 +71,10 @@ def describe(own: Mapping[str, Any], inputs: int, outputs: int) -> Description:
     if not isinstance(entry, dict) or not entry:
         raise InputError("artifact: must be a stream. Found: a model of whole windows.", hint=_HINT)
     try:
-        states = entry.get("states") or {}
-        states = states if isinstance(states, dict) else {}
-        given, answered = inputs - len(states), outputs - len(states)
+        initial = entry.get("states")
+        initial = initial if isinstance(initial, list) else []  # of states inside, no more than that is known
+        given, answered = len(inputs) - len(initial), len(outputs) - len(initial)
+        states = {info.name: value for info, value in zip(inputs[given:], initial, strict=True)}
         if "outputs" in entry:
             answers = [Answer(int(e["skip"]), int(e["per_hop"]), int(e["first"])) for e in entry["outputs"]]
         else:

@@ -48,7 +48,7 @@ class StreamingSession:
             EnvironmentProblem: the runtime is not installed.
         """
         read = read_artifact(artifact)
-        stream = describe(read.own, len(read.inputs), len(read.outputs))
+        stream = describe(read.own, read.inputs, read.outputs)
         wanted = chosen_runtime(read, runtime)
         self._stepper: Stepper
         if isinstance(read.content, CProject):

@@ -13,7 +13,7 @@ from edgernn.devices.host.session import Array, Opening, Runtime, Session, Tenso
 from edgernn.errors import InputError
 from edgernn.graph import Graph
 from edgernn.running import Artifact
-from edgernn.streaming.description import Description, describe
+from edgernn.streaming.description import Description, describe, hop_of
 from edgernn.streaming.steppers import TensorStepper
 
 
@@ -46,7 +46,7 @@ def as_window(artifact: Artifact, graph: Graph) -> Artifact:
 
 def is_stream(artifact: Artifact) -> bool:
     """Whether it is a .tflite that takes a hop of frames at a time."""
-    return isinstance(artifact.content, TfliteFile) and bool(artifact.own.get("streaming"))
+    return isinstance(artifact.content, TfliteFile) and hop_of(artifact.own) > 0
 
 
 def window_of(artifact: Artifact, steps: int) -> Window:
@@ -55,7 +55,7 @@ def window_of(artifact: Artifact, steps: int) -> Window:
     Raises:
         InputError: the model's steps are no multiple of the stream's hop.
     """
-    stream = describe(artifact.own, len(artifact.inputs), len(artifact.outputs))
+    stream = describe(artifact.own, artifact.inputs, artifact.outputs)
     if not steps or steps % stream.hop:
         raise InputError(
             f"artifact: its hop of {stream.hop} must divide the model's steps. Found: {steps}.",

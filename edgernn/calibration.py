@@ -57,7 +57,8 @@ class Statistics:
 
     Attributes:
         ranges: of every float value of the graph and of the bodies of its scans, constants excepted.
-        moments: for the input of every Affine of one operand, the mean of v v^T with v = [x, 1].
+        moments: for the input of every Affine of one operand, the mean of v v^T with v = [x, 1], or v = x where x has
+            a constant element of its own.
     """
 
     ranges: Mapping[Value, Range]

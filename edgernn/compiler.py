@@ -31,12 +31,13 @@ from edgernn.passes import (
     simplify,
     unroll,
 )
-from edgernn.quantization import Plan, quantize
+from edgernn.quantization import Plan, fold_biases, quantize
 from edgernn.quantization.weights_only import dynamic_weights, half_weights, white_noise
 from edgernn.streaming.options import StreamOptions
 from edgernn.targets import INTEGER_SCHEMES, Form, Io, Scheme, Target
 
 _LARGEST = 1.6  # a phone's file, in weight bytes, before faster loops cost too many bytes
+_SHARING = 8.0  # leaves 11 of 16 bits for the values that were seen, and these are finer than 8-bit weights
 _FREE_STATE = 8.0  # measured: LSTMs with cell states of +-14 lose nothing in 8 bits, with +-50 they lose 3.5 points
 
 
@@ -91,17 +92,18 @@ def compile_graph(
     if masks:
         described = [{"name": mask.name, "source": mask.source, "differs_from": mask.value} for mask in masks]
         metadata = {**metadata, "masks": described}
+    signed = options.target.signature
     loop: Loop = "while-variable" if options.form == "while-variable" else "while"
     if options.stream is not None:
         streamed = options.stream.apply(graph)
         kept = options.stream.state == "internal"
         metadata = {**metadata, "streaming": stream_metadata(streamed, kept=kept)}
-        return write(streamed.graph, loop, metadata, streamed.states, kept=kept)
+        return write(streamed.graph, loop, metadata, streamed.states, kept=kept, signed=signed)
     if options.form == "unrolled":
         graph = unroll(graph)
-    plain = write(graph, loop, metadata)
+    plain = write(graph, loop, metadata, signed=signed)
     if options.target.block > 1:
-        blocked = write(block_steps(graph, options.target.block), loop, metadata)
+        blocked = write(block_steps(graph, options.target.block), loop, metadata, signed=signed)
         if len(blocked) <= _LARGEST * _weight_bytes(graph) + 4096:
             return blocked
     return plain
@@ -160,8 +162,11 @@ def _integers(
         target.wide_bias,
         target.per_channel,
         options.clip,
+        sharing=_SHARING if body == "int16" else 1.0,
     )
     statistics = calibrate(graph, samples)
+    if body == "int16" and not target.wide_bias:
+        graph, statistics = fold_biases(graph, statistics)
     return quantize(graph, statistics, plan, float_io=options.io == "float32"), masks
 
 

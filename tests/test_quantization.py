@@ -54,7 +54,7 @@ def test_rounding_to_data_serves_the_data_better(rows: int, columns: int, per_ch
     v = np.concatenate([x, np.ones((200, 1))], axis=1)
     largest = np.abs(kernel).max(axis=1) if per_channel else np.asarray([np.abs(kernel).max()])
     scales = largest / 7  # coarse, so that rounding matters
-    weights, shifted = round_to_data(kernel, bias, scales, v.T @ v / len(v))
+    weights, shifted = round_to_data(kernel, scales, v.T @ v / len(v), bias)
     step = scales.reshape(-1, 1)
     nearest = np.clip(np.round(kernel / step), -127, 127) * step
 
@@ -152,3 +152,36 @@ def test_outputs_get_a_margin_but_never_cross_zero() -> None:
 def test_a_tensor_that_was_always_zero_has_an_ordinary_scale() -> None:
     form = from_range(Range.of(np.zeros(5, "f4")), "int8", "minmax")
     assert 1e-3 < form.scale < 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_shared_scales_are_few_and_hardly_coarser(kind: str) -> None:
+    graph = map_bodies(simplify(graph_of(kind, features=6, units=12)), join_operands)
+    statistics = calibrate(graph, noise(graph))
+    own, shared = (
+        [
+            value
+            for node in quantize(graph, statistics, replace(MICRO, sharing=sharing), float_io=False).walk()
+            for value in node.outputs
+            if value.dtype == "int16" and value.quantization is not None
+        ]
+        for sharing in (1.0, 8.0)
+    )
+    factors = [b.quantization.scale / a.quantization.scale for a, b in zip(own, shared, strict=True)]  # type: ignore[union-attr]
+    assert min(factors) >= 1
+    assert max(factors) <= 8
+    before, after = ({value.quantization for value in values} for values in (own, shared))
+    assert len(after) < len(before) or kind == "simple-rnn"
+
+
+def test_a_state_and_a_16_bit_answer_keep_their_scale() -> None:
+    graph = map_bodies(simplify(graph_of("gru-after", features=6, units=12)), join_operands)
+    statistics = calibrate(graph, noise(graph))
+    plan = replace(MICRO, inputs="int16")
+    own, shared = (quantize(graph, statistics, replace(plan, sharing=s), float_io=False) for s in (1.0, 1000.0))
+    kept = []
+    for integer in (own, shared):
+        (scan,) = [node.operator for node in integer.nodes if isinstance(node.operator, Scan)]
+        assert isinstance(scan, Scan)
+        kept.append([value.quantization for value in (*scan.body.inputs, *integer.outputs)])
+    assert kept[0] == kept[1]

@@ -48,6 +48,7 @@ class Plan:
         outputs: type of the graph's outputs, if it is another than that of its inputs.
         largest_sum: of the magnitudes of a row's integer weights, so that sums fit the accumulator.
         power_of_two: whether the scales of 16-bit tensors are powers of two.
+        sharing: how much coarser than its own a scale may be that a 16-bit tensor takes from another one.
     """
 
     arithmetic: Arithmetic
@@ -62,3 +63,4 @@ class Plan:
     outputs: DType | None = None
     largest_sum: float = math.inf
     power_of_two: bool = False
+    sharing: float = 1.0

@@ -12,7 +12,13 @@ from edgernn.graph import operators as ops
 from edgernn.quantization.arithmetic import Plan
 from edgernn.quantization.scales import ScaleGroups, from_range, with_margin
 from edgernn.quantization.types import choose_types
-from edgernn.quantization.weights import quantize_bias, quantize_kernel, quantize_to_data, zero_bias
+from edgernn.quantization.weights import (
+    quantize_bias,
+    quantize_kernel,
+    quantize_to_data,
+    quantize_without_bias,
+    zero_bias,
+)
 
 _PRODUCTS = (ops.Affine, ops.Conv, ops.DepthwiseConv)
 
@@ -47,6 +53,8 @@ class _Quantizer:
             self._add(value)
         self._tie(graph)
         self._prefer(graph)
+        if plan.sharing > 1:
+            self.groups.share(self._apart(graph), plan.sharing)
 
     def _add(self, value: Value, producer: ops.Operator | None = None) -> None:
         if value in self.types:
@@ -104,6 +112,13 @@ class _Quantizer:
                 )
                 if wanted:
                     self.groups.prefer(value, wanted)
+
+    def _apart(self, graph: Graph) -> list[Value]:
+        """What keeps its own scale: states, and what the user gives and gets."""
+        scans = [node.operator for node in graph.walk() if isinstance(node.operator, Scan)]
+        states = [value for scan in scans for value in scan.body.inputs[: scan.carries]]
+        answers = graph.outputs if (self.plan.outputs or self.plan.inputs) == "int16" else ()
+        return [value for value in (*states, *graph.inputs, *answers) if value in self.types]
 
     def quantization(self, value: Value) -> Quantization:
         return self.groups.quantization(value, self.plan.clip, power_of_two=self.plan.power_of_two)
@@ -191,9 +206,11 @@ class _Quantizer:
         self, operator: ops.Affine | ops.Conv | ops.DepthwiseConv, node: Node, inputs: list[Value]
     ) -> tuple[ops.Operator, list[Value]]:
         kernel = node.inputs[len(inputs)]
+        moments = self.moments.get(node.inputs[0]) if isinstance(operator, ops.Affine) else None
+        if moments is not None and len(moments) == kernel.shape[-1]:
+            return operator, [*inputs, quantize_without_bias(kernel, moments)]
         # Without a bias, one of zeros: it takes up the mean of the rounding error, and convolutions insist on one.
         bias = node.inputs[-1] if operator.bias else zero_bias(f"{node.output.name}_bias", node.output.shape[-1])
-        moments = self.moments.get(node.inputs[0]) if isinstance(operator, ops.Affine) else None
         if moments is None:
             kernel = quantize_kernel(
                 kernel, operator, per_channel=self.plan.per_channel, largest_sum=self.plan.largest_sum

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -72,13 +73,34 @@ class ScaleGroups:
         """Use this scale for the value's group if nothing fixes another."""
         self._preferred[self.find(value)] = quantization
 
+    def share(self, apart: Iterable[Value], coarser: float) -> None:
+        """Let 16-bit groups take a scale that another one has, the finest that is at most `coarser` times their own.
+
+        Powers of two are left to those who prefer them: LiteRT refuses some sums whose scales are all powers of two.
+
+        Args:
+            apart: values that keep their scale, such as states, whose rounding errors add up.
+            coarser: the factor.
+        """
+        groups = dict.fromkeys(self.find(value) for value in self._parent)
+        scales = {g: self._own(g, "minmax", power_of_two=False).scale for g in groups if self._dtype[g] == "int16"}
+        bound = {*self._fixed, *self._preferred, *(self.find(value) for value in apart)}
+        there = {scale for group, scale in scales.items() if group in bound and math.frexp(scale)[0] != 0.5}
+        for group, scale in sorted(scales.items(), key=lambda item: -item[1]):
+            if group not in bound:
+                chosen = min((other for other in there if scale <= other <= coarser * scale), default=scale)
+                there.add(chosen)
+                self._preferred[group] = Quantization((chosen,))
+
     def largest(self, value: Value) -> float:
         """Largest absolute value that the group was seen to take."""
         return self._range[self.find(value)].largest
 
     def quantization(self, value: Value, method: ClipMethod, *, power_of_two: bool) -> Quantization:
         """The group's scale and zero point."""
-        group = self.find(value)
+        return self._own(self.find(value), method, power_of_two=power_of_two)
+
+    def _own(self, group: Value, method: ClipMethod, *, power_of_two: bool) -> Quantization:
         if group in self._fixed:
             return self._fixed[group]
         if group in self._preferred:

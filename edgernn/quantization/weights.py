@@ -53,10 +53,15 @@ def quantize_to_data(
 ) -> tuple[Value, Value]:
     """int8 weights of an Affine rounded by `round_to_data`, and the real bias that goes with them."""
     quantization = symmetric(kernel.constant, axis=0 if per_channel else None, largest_sum=largest_sum)
-    scales = np.asarray(quantization.scales)
-    integers, shifted = round_to_data(kernel.constant, bias.constant, scales, moments)
-    rounded = replace(kernel, dtype="int8", data=integers, quantization=quantization)
-    return rounded, replace(bias, data=shifted)
+    integers, shifted = round_to_data(kernel.constant, np.asarray(quantization.scales), moments, bias.constant)
+    return replace(kernel, dtype="int8", data=integers, quantization=quantization), replace(bias, data=shifted)
+
+
+def quantize_without_bias(kernel: Value, moments: np.ndarray) -> Value:
+    """int8 weights of an Affine, one column of which is its bias."""
+    quantization = symmetric(kernel.constant)
+    integers, _ = round_to_data(kernel.constant, np.asarray(quantization.scales), moments)
+    return replace(kernel, dtype="int8", data=integers, quantization=quantization)
 
 
 def quantize_bias(bias: Value, x: Value, kernel: Value, operator: ops.Operator, *, wide: bool) -> Value:

@@ -47,6 +47,20 @@ MODELS: dict[str, tuple[int, int, Layers]] = {
     "padded": (3, 0, lambda k: [k.ZeroPadding1D((2, 0)), k.Conv1D(4, 3), k.GRU(5)]),
     "padded less": (3, 0, lambda k: [k.ZeroPadding1D((1, 0)), k.Conv1D(4, 4), k.LSTM(5)]),
     "looks ahead": (3, 1, lambda k: [k.Conv1D(4, 3, padding="same"), k.GRU(5, return_sequences=True)]),
+    "padded before a loop": (3, 2, lambda k: [k.ZeroPadding1D((2, 0)), k.GRU(5, return_sequences=True), k.Dense(2)]),
+    "padded more than taken up": (
+        3,
+        2,
+        lambda k: [k.ZeroPadding1D((4, 0)), k.Conv1D(4, 3), k.LSTM(5, return_sequences=True)],
+    ),
+    "pooled, same, in step": (3, 0, lambda k: [k.MaxPooling1D(2, padding="same"), k.GRU(5, return_sequences=True)]),
+    "mean, same, in step": (3, 0, lambda k: [k.AveragePooling1D(2, padding="same"), k.GRU(5)]),
+    "pooled, same": (3, 1, lambda k: [k.MaxPooling1D(3, 1, padding="same"), k.GRU(5, return_sequences=True)]),
+    "pooled, same, valid": (
+        3,
+        1,
+        lambda k: [k.Conv1D(4, 3), k.MaxPooling1D(3, 1, padding="same"), k.GRU(5, return_sequences=True)],
+    ),
     "largest": (3, 0, lambda k: [k.GRU(5, return_sequences=True), k.GlobalMaxPooling1D(), k.Dense(2)]),
     "largest, valid": (3, 0, lambda k: [k.Conv1D(4, 3), k.GRU(5, return_sequences=True), k.GlobalMaxPooling1D()]),
     "normalized": (4, 0, lambda k: [k.LayerNormalization(), k.GRU(5), k.Dense(2, activation="softmax")]),
@@ -219,7 +233,8 @@ REFUSED: dict[str, tuple[Layers, str]] = {
     "looks ahead": (lambda k: [k.Conv1D(4, 5, padding="same"), k.GRU(3)], "it looks 2 frames ahead"),
     "padded": (lambda k: [k.ZeroPadding1D((2, 0)), k.GRU(3)], "2 elements before the first frame"),
     "flat": (lambda k: [k.GRU(3, return_sequences=True), k.Flatten(), k.Dense(2)], "whole sequence"),
-    "pool": (lambda k: [k.MaxPooling1D(2, padding="same"), k.GRU(3)], "padding='valid'"),
+    "pool": (lambda k: [k.AveragePooling1D(3, 1, padding="same"), k.GRU(3)], "which pads 2 of 8 steps"),
+    "largest ahead": (lambda k: [k.MaxPooling1D(3, 1, padding="same"), k.GRU(3)], "it looks 1 frame ahead"),
 }
 
 

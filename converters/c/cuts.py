@@ -232,8 +232,8 @@ def _reduce(body: Body, node: Node, operator: ops.Reduce) -> None:
         if operator.function == "max":
             body.lines.add(f"{word} total = {x.at(first)};")
             with body.lines.loop("k", size):
-                body.lines.add(f"const {word} x = {x.at(f'{first} + k * {inner}')};")
-                body.lines.add("if (x > total) total = x;")
+                body.lines.add(f"const {word} other = {x.at(f'{first} + k * {inner}')};")
+                body.lines.add("if (other > total) total = other;")
             text = "total"
         else:
             body.lines.add(f"{word} total = 0;")
@@ -264,8 +264,8 @@ def _pool(body: Body, node: Node, operator: ops.Pool) -> None:
             if operator.function == "max":
                 body.lines.add(f"{word} total = {x.at(f'first * {width} + c')};")
                 with body.lines.block("for (int k = first + 1; k < end; ++k)"):
-                    body.lines.add(f"const {word} x = {x.at(f'k * {width} + c')};")
-                    body.lines.add("if (x > total) total = x;")
+                    body.lines.add(f"const {word} other = {x.at(f'k * {width} + c')};")
+                    body.lines.add("if (other > total) total = other;")
                 text = "total"
             else:
                 body.lines.add(f"{word} total = 0;")

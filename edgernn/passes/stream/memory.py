@@ -17,7 +17,7 @@ class Memory:
 
     nodes: list[Node] = field(default_factory=list)
     states: list[State] = field(default_factory=list)
-    _rings: dict[tuple[Value, int], Value] = field(default_factory=dict)
+    _rings: dict[tuple[Value, int, bool], Value] = field(default_factory=dict)
     _flags: dict[int, Value] = field(default_factory=dict)
 
     def emit(self, operator: ops.Operator, inputs: tuple[Value, ...], output: Value, layer: str) -> Value:
@@ -31,21 +31,24 @@ class Memory:
             return value
         return self.emit(ops.Reshape(shape), (value,), renamed(value, f"_as_{len(shape)}d", shape), layer)
 
-    def ring(self, edge: Edge, count: int, layer: str) -> Value:
-        """The last `count` elements before this hop and those of the hop `[count + per_hop, ...]`."""
+    def ring(self, edge: Edge, count: int, layer: str, *, lowest: bool = False) -> Value:
+        """The last `count` elements before this hop and those of the hop `[count + per_hop, ...]`.
+
+        Before the first element there are zeros, or the type's lowest number.
+        """
         hop = (edge.per_hop, *edge.element)
         if not count:
             return self.reshaped(edge.value, hop, layer)
-        key = (edge.value, count)
+        key = (edge.value, count, lowest)
         if key not in self._rings:
             value = edge.value
-            ring = renamed(value, f"/ring{count}", (count, *edge.element))
+            ring = renamed(value, f"/ring{count}{'_lowest' * lowest}", (count, *edge.element))
             frames = self.reshaped(value, hop, layer)
             joined = renamed(ring, "_full", (count + edge.per_hop, *edge.element))
             self.emit(ops.Concat(0), (ring, frames), joined, layer)
             following = renamed(ring, "_next", ring.shape)
             self.emit(ops.Slice(edge.per_hop, edge.per_hop + count), (joined,), following, layer)
-            self.states.append(State(ring, following, blank(ring)))
+            self.states.append(State(ring, following, blank(ring, lowest=lowest)))
             self._rings[key] = joined
         return self._rings[key]
 

@@ -53,14 +53,14 @@ FORWARD = Rule(
 )
 PRESENT = Rule(
     "must not depend on frames that are still to come.",
-    "Conv1D and DepthwiseConv1D with padding='same', ZeroPadding1D behind the sequence",
+    "Conv1D, DepthwiseConv1D and MaxPooling1D with padding='same', ZeroPadding1D behind the sequence",
     "use padding='causal', or allow that answers come later with --lookahead FRAMES; the padding behind the sequence's "
     "end then never takes part.",
 )
 LED = Rule(
     "padding before the sequence must be taken up by the convolution behind it.",
     "ZeroPadding1D before anything but a convolution or pooling of at least that size",
-    "leave it out, or use Conv1D with padding='causal'.",
+    "leave it out, use Conv1D with padding='causal', or allow that answers come later with --lookahead FRAMES.",
 )
 WHOLE = Rule(
     "must not need the whole sequence at once.",
@@ -68,9 +68,9 @@ WHOLE = Rule(
     "use the last state of a recurrent layer, or global pooling.",
 )
 POOLED = Rule(
-    "pooling over a stream must use padding='valid'.",
-    "MaxPooling1D and AveragePooling1D with padding='same'",
-    "choose padding='valid'.",
+    "a mean over a stream must be one of as many frames everywhere.",
+    "AveragePooling1D with padding='same' that pads",
+    "choose padding='valid', or MaxPooling1D.",
 )
 EXACT = Rule(
     "a mean or sum over all steps must be computed in float numbers: integers would round differently in every step.",
@@ -109,6 +109,16 @@ STREAMS = (
         "until a window is full",
     ),
     ("ZeroPadding1D before a convolution", "nothing more than the convolution's ring", "0"),
+    (
+        "ZeroPadding1D before other layers, with --lookahead",
+        "a ring of the padded frames",
+        "0, but an answer comes later by as many frames",
+    ),
+    (
+        "MaxPooling1D with padding='same'",
+        "the same as 'valid'; what it pads behind needs --lookahead",
+        "until a window is full",
+    ),
     ("Cropping1D", "nothing", "the cropped frames"),
     ("Dense, TimeDistributed, Embedding, normalization, activations, Masking, merging layers", "nothing", "0"),
     ("branches that wait differently", "a ring for the faster one", "that of the slower"),

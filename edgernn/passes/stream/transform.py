@@ -14,6 +14,7 @@ from edgernn.passes.stream.loops import recur
 from edgernn.passes.stream.memory import Memory
 from edgernn.passes.stream.reductions import running
 from edgernn.passes.stream.rules import NoStreamError
+from edgernn.passes.stream.windows import pad, slide
 
 _EACH = (ops.Binary, ops.Unary, ops.Requantize, ops.Select, ops.Or, ops.Gather, ops.Differs)
 _ALONG_LAST = (ops.Affine, ops.Softmax)
@@ -136,17 +137,15 @@ class _Stream:
             case ops.Slice(begin=begin, end=end) if end - begin == 1 and end == steps:
                 self._last(node)
             case ops.Slice(begin=begin, end=end, stride=1) if end - begin > 1:
-                edge = self._begun(x, node.layer)
+                edge = self._begun(self.edges[x], node.layer)
                 ahead = max(0, edge.ahead - (steps - end))
                 self.edges[node.output] = replace(edge, wait=edge.wait + begin, ahead=ahead)
             case ops.Conv(stride=stride, dilation=dilation):
-                self._windows(node, (node.inputs[1].shape[1] - 1) * dilation, stride)
+                self._convolve(node, (node.inputs[1].shape[1] - 1) * dilation, stride)
             case ops.DepthwiseConv(stride=stride, dilation=dilation):
-                self._windows(node, (node.inputs[1].shape[0] - 1) * dilation, stride)
-            case ops.Pool(size=size, stride=stride, same=same):
-                if same and size > 1:
-                    raise NoStreamError(rules.POOLED, node.layer, "padding='same'")
-                self._windows(replace(node, operator=replace(operator, same=False)), size - 1, stride)
+                self._convolve(node, (node.inputs[1].shape[0] - 1) * dilation, stride)
+            case ops.Pool():
+                self._pool(node, operator)
             case ops.Reduce(function=function, axis=axis) if axis % len(x.shape) == 0:
                 edge = self._present(x, node.layer)
                 value = running(self.memory, edge, function, node)
@@ -215,7 +214,7 @@ class _Stream:
         read = [value for value in dict.fromkeys(node.inputs) if value in self.edges]
         if len(read) > 1 or not isinstance(node.operator, (ops.Requantize, ops.Reshape)):  # those keep zeros
             for value in read:
-                self._begun(value, node.layer)
+                self.edges[value] = self._begun(self.edges[value], node.layer)
         wait = max(self.edges[value].wait for value in read)
         rates = {self.edges[value].per_hop for value in read}
         if len(rates) > 1:
@@ -224,25 +223,16 @@ class _Stream:
             self.edges[value] = self.memory.delayed(self.edges[value], wait, node.layer)
         return [self.edges[value] for value in read]
 
-    def _windows(self, node: Node, context: int, stride: int) -> None:
-        """A convolution or pooling: element j reads elements j * stride to j * stride + context."""
-        edge = self._begun(node.inputs[0], node.layer, -context)
-        if edge.per_hop % stride:
-            hop = self.hop * stride // np.gcd(edge.per_hop, stride)
-            raise NoStreamError(rules.HOP, node.layer, f"a hop of {self.hop}, with {hop} it would work", hop=int(hop))
-        count = edge.per_hop // stride
-        wait = -(-(context + edge.wait - stride + 1) // stride)
-        past = wait * stride - edge.wait  # elements before this hop that its first window reads
-        joined = self.memory.ring(edge, max(0, past), node.layer)
-        begin, length = max(0, -past), (count - 1) * stride + context + 1
-        if (begin, length) != (0, joined.shape[0]):
-            part = renamed(joined, "_read", (length, *edge.element))
-            joined = self.memory.emit(ops.Slice(begin, begin + length), (joined,), part, node.layer)
-        shape = (count, *node.output.shape[1:])
-        result = renamed(node.output, "", shape)
-        self.memory.nodes.append(replace(node, inputs=(joined, *node.inputs[1:]), outputs=(result,)))
-        value = self.memory.reshaped(result, per_hop_shape(shape[1:], count), node.layer)
-        self.edges[node.output] = Edge(value, count, wait, -(-edge.ahead // stride))
+    def _convolve(self, node: Node, context: int, stride: int) -> None:
+        edge = self._begun(self.edges[node.inputs[0]], node.layer, -context)
+        self.edges[node.output] = slide(self.memory, node, edge, context, stride, self.hop)
+
+    def _pool(self, node: Node, pool: ops.Pool) -> None:
+        edge, padded = pad(self.memory, node, pool, self.edges[node.inputs[0]])
+        edge = self._begun(edge, node.layer, 1 - pool.size)
+        node = replace(node, operator=replace(pool, same=False))
+        result = slide(self.memory, node, edge, pool.size - 1, pool.stride, self.hop, lowest=padded)
+        self.edges[node.output] = self.memory.masked(result, node.layer) if padded else result
 
     def _last(self, node: Node) -> None:
         """The last element so far."""
@@ -256,19 +246,24 @@ class _Stream:
 
     def _present(self, value: Value, layer: str) -> Edge:
         """A sequence without padding before it, that does not look further ahead than is allowed."""
-        edge = self._begun(value, layer)
+        edge = self.edges[value] = self._begun(self.edges[value], layer)
         frames = edge.ahead * self.hop // edge.per_hop
         if frames > self.lookahead:
             plural = "s" if frames > 1 else ""
             raise NoStreamError(rules.PRESENT, layer, f"it looks {frames} frame{plural} ahead")
         return edge
 
-    def _begun(self, value: Value, layer: str, least: int = 0) -> Edge:
-        """A sequence whose padding before the first frame is none, or what a convolution takes up."""
-        edge = self.edges[value]
-        if edge.wait < least:
-            raise NoStreamError(rules.LED, layer, f"{least - edge.wait} elements before the first frame")
-        return edge
+    def _begun(self, edge: Edge, layer: str, least: int = 0) -> Edge:
+        """A sequence whose padding before the first frame is none, or what a convolution takes up.
+
+        Other padding comes first if the rest may be late by as much.
+        """
+        led = least - edge.wait
+        if led <= 0:
+            return edge
+        if -(-(edge.ahead + led) * self.hop // edge.per_hop) > self.lookahead:
+            raise NoStreamError(rules.LED, layer, f"{led} elements before the first frame")
+        return replace(self.memory.delayed(edge, least, layer), ahead=edge.ahead + led)
 
     # --- loops ------------------------------------------------------------------------------------------------------
 

@@ -141,10 +141,8 @@ def _affine(node: Node, operator: ops.Affine, g: Subgraph) -> None:
         at_least = 6
     if x.dtype == "int16" and operator.bias and node.inputs[2].dtype == "int32":
         attributes["quantizedBiasType"], at_least = schema().TensorType.INT32, 11
-    # A product over a whole sequence runs once: widening its weights costs nothing and spares the inputs' rounding.
-    small = x.dtype == "float32" and kernel.dtype == "int8"
-    hybrid = small and len(x.shape) == 1
-    inputs = [g.batched(x), weights(g, kernel, widen=small and not hybrid), bias]
+    hybrid = x.dtype == "float32" and kernel.dtype == "int8" and not operator.widen
+    inputs = [g.batched(x), weights(g, kernel, widen=operator.widen), bias]
     g.emit(
         "FULLY_CONNECTED",
         inputs,

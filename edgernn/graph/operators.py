@@ -47,11 +47,13 @@ class Affine:
 
     Inputs: n operands `[..., in_k]`, n kernels `[out, in_k]`, then b `[out]` if any.
 
-    A gate of a recurrent cell is one Affine of two operands (x_t and h); a Dense layer has one operand.
+    A gate of a recurrent cell is one Affine of two operands (x_t and h); a Dense layer has one operand. With `widen`,
+    8-bit kernels become float32 before the product, instead of the operands becoming 8-bit.
     """
 
     operands: int
     bias: bool
+    widen: bool = False
 
 
 @dataclass(frozen=True)

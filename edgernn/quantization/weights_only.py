@@ -24,6 +24,9 @@ _PRODUCTS = (ops.Affine, ops.Conv, ops.DepthwiseConv)
 def dynamic_weights(graph: Graph, moments: Mapping[Value, np.ndarray], *, per_channel: bool) -> Graph:
     """Kernels of matrix products as int8; the runtime quantizes their inputs on the fly.
 
+    A product over a whole sequence runs once, so its kernel is widened instead: that costs nothing and spares the
+    inputs' rounding. A stream does the same frame by frame, and so gives the same.
+
     Args:
         graph: float.
         moments: of the inputs of products, where known, to round by.
@@ -47,9 +50,13 @@ def dynamic_weights(graph: Graph, moments: Mapping[Value, np.ndarray], *, per_ch
             rows = node.output.shape[-1]
             bias = node.inputs[2] if node.operator.bias else zero_bias(f"{node.output.name}_bias", rows)
             rounded, shifted = quantize_to_data(kernel, bias, moments[node.inputs[0]], per_channel=per_channel)
-            return replace(node, operator=ops.Affine(1, bias=True), inputs=(node.inputs[0], rounded, shifted))
+            operator = ops.Affine(1, bias=True, widen=_is_projection(node))
+            return replace(node, operator=operator, inputs=(node.inputs[0], rounded, shifted))
         kernels = tuple(quantize_kernel(value, node.operator, per_channel=per_channel) for value in _kernels(node))
-        return replace(node, inputs=(*node.inputs[:count], *kernels, *node.inputs[2 * count :]))
+        inputs = (*node.inputs[:count], *kernels, *node.inputs[2 * count :])
+        if isinstance(node.operator, ops.Affine):
+            return replace(node, operator=replace(node.operator, widen=_is_projection(node)), inputs=inputs)
+        return replace(node, inputs=inputs)
 
     return _map_products(graph, small)
 

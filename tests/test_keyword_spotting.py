@@ -7,9 +7,13 @@ import pytest
 from conftest import require_system
 
 from examples.keyword_spotting import speech
-from examples.keyword_spotting.scenes import ANSWERS, FRAMES, Clip, Heard, noise, scene, varied, windows
-from examples.keyword_spotting.spotter import SECONDS_PER_ANSWER, Detection, Detector, judge
-from examples.keyword_spotting.words import KEYWORDS, OTHERS, UNHEARD
+from examples.keyword_spotting.__main__ import THRESHOLDS, choose_threshold
+from examples.keyword_spotting.detections import SECONDS_PER_ANSWER, Detection, Detector, judge
+from examples.keyword_spotting.effects import in_a_room, masked, microphones, noise, spoken_otherwise
+from examples.keyword_spotting.near_misses import SOUNDS, essence, near_misses
+from examples.keyword_spotting.report import ANOTHER, OTHER, TRADE_OFF, UNHEARD, Listening, trade_off
+from examples.keyword_spotting.scenes import ANSWERS, FRAMES, SURE, Clip, Heard, Kind, Scene, scene, windows
+from examples.keyword_spotting.words import KEYWORDS, TEST_OTHERS, TRAIN_OTHERS, VALIDATION_OTHERS
 
 
 def tone(seconds: float, label: int, text: str) -> Clip:
@@ -18,24 +22,38 @@ def tone(seconds: float, label: int, text: str) -> Clip:
     return Clip(np.sin(np.arange(count) / 5).astype("f4") * np.float32(0.14), label, text)
 
 
-def test_no_voice_and_no_other_word_is_on_two_sides() -> None:
+def test_no_voice_and_no_word_is_on_two_sides() -> None:
     voices = [*speech.TRAIN, *speech.VALIDATION, *speech.TEST]
     assert len(voices) == len(set(voices))
-    assert not set(OTHERS) & set(UNHEARD)
-    assert not set(KEYWORDS) & {*OTHERS, *UNHEARD}
+    words = [*KEYWORDS, *TRAIN_OTHERS, *VALIDATION_OTHERS, *TEST_OTHERS]
+    assert len(words) == len(set(words))
 
 
 def test_both_synthesizers_speak() -> None:
     for program in ("espeak-ng", "flite"):
         require_system(program)
-    wanted = [speech.Utterance("yes", f"en-us+{speech.TRAIN[0]}"), *speech.flite_utterances(["yes"])]
+    random = np.random.default_rng(0)
+    wanted = [*speech.lessons(["yes"], 2, random), *speech.flite_utterances(["yes"])]
+    assert [bool(each.throat) for each in wanted] == [False, True] + [False] * len(speech.FLITE)
     clips = speech.speak(wanted)
-    assert len(clips) == 1 + len(speech.FLITE)
+    assert len(clips) == len(wanted)
     for clip in clips:
         assert 0.15 < len(clip) / speech.RATE < 1.5
         assert np.sqrt(np.mean(np.square(clip))) == pytest.approx(speech.LOUDNESS, rel=1e-3)
     assert len({clip.tobytes() for clip in clips}) == len(clips)
-    np.testing.assert_array_equal(clips[0], speech.speak(wanted[:1])[0])
+    for clip, again in zip(clips, speech.speak(wanted[:2]), strict=False):
+        np.testing.assert_array_equal(clip, again)
+
+
+def test_near_misses_sound_neither_like_a_keyword_nor_like_a_word_of_the_test() -> None:
+    require_system("espeak-ng")
+    assert tuple(SOUNDS) == KEYWORDS
+    held_out = (*VALIDATION_OTHERS, *TEST_OTHERS)
+    made = near_misses(held_out, 300, np.random.default_rng(0))
+    assert len(set(made)) == 300
+    essences = {essence(each.strip("[]")) for each in made}
+    assert not essences & {essence("".join(sounds)) for sounds in SOUNDS.values()}
+    assert not essences & {essence(sounds) for sounds in ("l'Ift", "g'aUn", "l'0ft", "T'Eft", "t'0p", "gr'oU")}
 
 
 def test_a_scene_says_where_its_words_are() -> None:
@@ -49,15 +67,31 @@ def test_a_scene_says_where_its_words_are() -> None:
 
 
 def test_windows_know_a_keyword_after_its_end() -> None:
-    x, y = windows([tone(0.4, 2, "a")], [tone(0.4, 0, "b")], 20, seed=0)
+    kinds = [Kind([tone(0.4, 2, "a")], 0.5), Kind([tone(0.4, 0, "b")], 0.5)]
+    x, y, weight = windows(kinds, 20, seed=0)
     assert x.shape == (20, FRAMES, 20)
-    assert y.shape == (20, ANSWERS)
+    assert y.shape == weight.shape == (20, ANSWERS)
     assert set(np.unique(y)) == {0, 2}
     runs = np.diff(np.flatnonzero(np.diff(np.pad(y[y.any(axis=1)][0], 1))))[::2]
     assert runs.max() == pytest.approx(0.4 / SECONDS_PER_ANSWER, abs=1)
-    again = varied(tone(0.4, 2, "a"), np.random.default_rng(0))
-    assert again.label == 2
-    assert len(again.samples) != int(0.4 * speech.RATE)
+    unsure = (weight == 0).sum() / (y[:, 1:] > y[:, :-1]).sum()
+    assert unsure == pytest.approx(SURE / SECONDS_PER_ANSWER, abs=0.5)
+    assert (y[weight == 0] == 2).all()
+
+
+def test_effects_change_a_sound_and_its_features_a_little() -> None:
+    random = np.random.default_rng(0)
+    word = tone(0.4, 2, "a").samples
+    assert len(spoken_otherwise(word, random)) != len(word)
+    echoed = in_a_room(np.pad(word, (0, 4000)), random)
+    assert np.abs(echoed[-3000:]).max() > 0
+    np.testing.assert_allclose(echoed[:1], word[:1], atol=1e-5)
+    assert len(noise(48007, random)) == 48007
+    x = random.standard_normal((8, FRAMES, 20)).astype("f4")
+    change = microphones(x, random) - x
+    np.testing.assert_allclose(change, np.broadcast_to(change[:, :1], x.shape), atol=1e-5)
+    hidden = masked(x, random) != x
+    assert 0 < hidden.mean() < 0.1
 
 
 def test_detections_are_judged_by_what_was_said() -> None:
@@ -79,3 +113,34 @@ def test_a_detector_waits_for_a_mean_and_then_holds_its_breath() -> None:
     found = Detector(0.9).detect(answers)
     assert [each.label for each in found] == [4, 7]
     assert found[0].seconds == pytest.approx(22 * SECONDS_PER_ANSWER + 0.04)
+
+
+def test_a_detector_must_be_let_go_before_it_detects_again() -> None:
+    answers = np.zeros((100, 11), "f4")
+    answers[10:60, 4] = 1  # longer than the pause
+    answers[30:40, 4] = 0.7  # below the threshold, not below the release
+    answers[70:80, 4] = 1
+    found = Detector(0.9).detect(answers)
+    assert [round(each.seconds / SECONDS_PER_ANSWER) for each in found] == [13, 73]
+    assert len(Detector(0.9, release=0.9).detect(answers)) == 3
+
+
+def listening(answers: np.ndarray, words: tuple[Heard, ...]) -> Listening:
+    """A stream of so many answers."""
+    sound = np.zeros(int(len(answers) * SECONDS_PER_ANSWER * speech.RATE), "f4")
+    return Listening(Scene(sound, words), answers, 100.0)
+
+
+def test_a_threshold_is_chosen_by_false_accepts_and_the_trade_off_is_shown() -> None:
+    answers = np.zeros((9000, 11), "f4")  # six minutes
+    answers[100:110, 1] = 0.66
+    answers[200:210, 1] = 0.97
+    other = listening(answers, ())
+    assert choose_threshold(other, 20) == THRESHOLDS[0]
+    assert choose_threshold(other, 10) == 0.67
+    assert choose_threshold(other, 0) == 0.98
+    word = Heard(1, "yes", 199 * SECONDS_PER_ANSWER, 202 * SECONDS_PER_ANSWER)
+    heard = {UNHEARD: listening(answers, (word,)), ANOTHER: listening(answers, ()), OTHER: other}
+    rows = dict(zip(TRADE_OFF, trade_off(heard), strict=True))
+    assert rows[0.5] == ("0.5", "1 of 1 (100.0%)", "0 of 0 (0.0%)", "20.0")
+    assert rows[0.98][1:] == ("0 of 1 (0.0%)", "0 of 0 (0.0%)", "0.0")

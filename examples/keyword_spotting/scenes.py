@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgernn.audio import LogMel
-from examples.keyword_spotting.speech import LOUDNESS, RATE
+from examples.keyword_spotting.effects import in_a_room, noise, spoken_otherwise
+from examples.keyword_spotting.speech import RATE
 
 Floats = NDArray[np.float32]
 
@@ -18,8 +19,10 @@ STRIDE = 2  # of the model's convolution: an answer every 40 ms
 FRAMES = 148  # a window of three seconds
 ANSWERS = FRAMES // STRIDE
 
-# A word is to be known from its end until 0.4 s after it: time to be sure that it does not go on, as in "upset".
-EARLY, LATE = 0.0, 0.4
+WORDS = 4  # from which a window is cut
+
+# A word is to be known from SURE to LATE seconds after its end: at its end itself, "go" may still become "gown".
+SURE, LATE = 0.08, 0.4
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,14 @@ class Clip:
     samples: Floats
     label: int
     text: str
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Clips that are drawn alike, and how large their share in the windows' words is."""
+
+    clips: Sequence[Clip]
+    share: float
 
 
 @dataclass(frozen=True)
@@ -49,81 +60,70 @@ class Scene:
     words: tuple[Heard, ...]
 
 
-def noise(samples: int, random: np.random.Generator) -> Floats:
-    """Noise whose power falls with the frequency by a power between 0 and 2, 10 to 40 dB below a word."""
-    spectrum = np.fft.rfft(random.standard_normal(samples))
-    spectrum *= np.arange(1, len(spectrum) + 1) ** -random.uniform(0, 1)
-    sound = np.fft.irfft(spectrum, samples)
-    level = LOUDNESS * 10 ** (-random.uniform(10, 40) / 20)
-    scaled: Floats = (sound * level / np.sqrt(np.mean(np.square(sound)))).astype(np.float32)
-    return scaled
-
-
-def varied(clip: Clip, random: np.random.Generator) -> Clip:
-    """The clip as by another throat and another microphone: faster or slower, and with another balance of treble."""
-    count = int(len(clip.samples) * random.uniform(0.9, 1.15))
-    samples = np.interp(np.linspace(0, len(clip.samples) - 1, count), np.arange(len(clip.samples)), clip.samples)
-    samples[1:] += random.uniform(-0.4, 0.4) * samples[:-1]
-    samples *= LOUDNESS / np.sqrt(np.mean(np.square(samples)))
-    return Clip(samples.astype(np.float32), clip.label, clip.text)
-
-
 def scene(clips: Sequence[Clip], pauses: Sequence[float], random: np.random.Generator) -> Scene:
     """The clips one after the other, each after a pause of so many seconds and in a loudness of its own, in noise."""
+    silent = row(clips, pauses, random)
+    minute = 60 * RATE
+    starts = range(0, len(silent.sound), minute)  # noise changes every minute
+    hiss = np.concatenate([noise(len(silent.sound[start : start + minute]), random) for start in starts])
+    return Scene(np.clip(silent.sound + hiss, -1, 1), silent.words)
+
+
+def row(clips: Sequence[Clip], pauses: Sequence[float], random: np.random.Generator) -> Scene:
+    """The same without noise."""
     pieces, words, place = [], [], 0
     for clip, pause in zip(clips, pauses, strict=True):
         silence = int(pause * RATE)
-        loud = np.float32(10 ** (random.uniform(-8, 6) / 20))
-        pieces += [np.zeros(silence, np.float32), loud * clip.samples]
+        gain = np.float32(10 ** (random.uniform(-8, 6) / 20))
+        pieces += [np.zeros(silence, np.float32), gain * clip.samples]
         place += silence
         words.append(Heard(clip.label, clip.text, place / RATE, (place + len(clip.samples)) / RATE))
         place += len(clip.samples)
     pieces.append(np.zeros(RATE, np.float32))
-    sound = np.concatenate(pieces)
-    minute = 60 * RATE
-    starts = range(0, len(sound), minute)  # noise changes every minute
-    sound += np.concatenate([noise(len(sound[start : start + minute]), random) for start in starts])
-    return Scene(np.clip(sound, -1, 1), tuple(words))
+    return Scene(np.concatenate(pieces), tuple(words))
 
 
-def windows(
-    keywords: Sequence[Clip], others: Sequence[Clip], count: int, seed: int
-) -> tuple[Floats, NDArray[np.int64]]:
-    """Windows to learn from: x [count, frames, bands] and the class at each answer, [count, answers].
+def windows(kinds: Sequence[Kind], count: int, seed: int) -> tuple[Floats, NDArray[np.int64], Floats]:
+    """Windows to learn from, cut out of streams: each begins anywhere, also within a word.
 
-    Half of the words are keywords. A window begins anywhere, also within a word.
+    Returns:
+        x: features, [count, frames, bands].
+        y: the class at each answer, [count, answers].
+        weight: of each answer in the loss, [count, answers]; 0 where a word has ended but may go on.
     """
     random = np.random.default_rng(seed)
     length = FRONT_END.window + (FRAMES - 1) * FRONT_END.hop
     x = np.empty((count, FRAMES, FRONT_END.bands), np.float32)
     y = np.zeros((count, ANSWERS), np.int64)
+    weight = np.ones((count, ANSWERS), np.float32)
+    shares = [kind.share for kind in kinds]
     for number in range(count):
-        kinds = random.random(4) < 0.5
-        chosen = [_one_of(keywords if known else others, random) for known in kinds]
-        chosen = [varied(clip, random) for clip in chosen]
-        made = scene(chosen, list(random.uniform(0.1, 1.0, len(chosen))), random)
+        chosen = [kinds[kind].clips for kind in random.choice(len(kinds), WORDS, p=shares)]
+        clips = [_otherwise(each[int(random.integers(len(each)))], random) for each in chosen]
+        # One word in five follows the one before it without a pause, as in fluent speech.
+        pauses = [random.uniform(0.1, 1.0) if random.random() < 0.8 else random.uniform(0.02, 0.1) for _ in clips]
+        made = row(clips, pauses, random)
         start = int(random.integers(0, max(1, len(made.sound) - length)))
-        piece = made.sound[start : start + length]
-        piece = np.pad(piece, (0, length - len(piece)))
-        x[number] = FRONT_END.frames(piece)
+        sound = made.sound[start : start + length]
+        sound = np.pad(sound, (0, length - len(sound)))
+        if random.random() < 0.25:
+            sound = in_a_room(sound, random)
+        x[number] = FRONT_END.frames(np.clip(sound + noise(length, random), -1, 1))
         for word in made.words:
             if word.label:
-                y[number, slice(*_span(word, start / RATE))] = word.label
-    return x, y
+                first, sure, last = _span(word, start / RATE)
+                y[number, first:last] = word.label
+                weight[number, first:sure] = 0
+    return x, y, weight
 
 
-def _one_of(clips: Sequence[Clip], random: np.random.Generator) -> Clip:
-    return clips[int(random.integers(len(clips)))]
+def _otherwise(clip: Clip, random: np.random.Generator) -> Clip:
+    return Clip(spoken_otherwise(clip.samples, random), clip.label, clip.text)
 
 
-def _span(word: Heard, start: float) -> tuple[int, int]:
-    """The answers of a window at which a word is to be known; an answer knows of the sound up to its frame's end."""
+def _span(word: Heard, start: float) -> tuple[int, int, int]:
+    """The answers of a window from which on a word may be known, must be, and need not be any more."""
+    # An answer knows of the sound up to its frame's end.
     heard = (np.arange(ANSWERS) * STRIDE * FRONT_END.hop + FRONT_END.window) / RATE + start
-    first, last = np.searchsorted(heard, (word.end - EARLY, word.end + LATE))
-    return int(first), int(last)
-
-
-def pieces(sound: Floats) -> Iterator[Floats]:
-    """As a microphone gives it, 20 ms at a time."""
-    for start in range(0, len(sound), FRONT_END.hop):
-        yield sound[start : start + FRONT_END.hop]
+    first, sure, last = np.searchsorted(heard, (word.end, word.end + SURE, word.end + LATE))
+    return int(first), int(sure), int(last)

@@ -37,7 +37,7 @@ def near_misses(left_out: Iterable[str], count: int, random: np.random.Generator
         count: how many, all different.
         random: draws them.
     """
-    forbidden = {essence(sounds) for sounds in _pronounced([*KEYWORDS, *left_out])}
+    forbidden = {essence(sounds) for sounds in pronounced([*KEYWORDS, *left_out])}
     made: dict[str, None] = {}
     while len(made) < count:
         keyword = KEYWORDS[len(made) % len(KEYWORDS)]
@@ -77,7 +77,7 @@ def essence(sounds: str) -> str:
     return re.sub("[0OA]", "0", re.sub("[^A-Za-z03@]", "", sounds)).replace("3", "@")
 
 
-def _pronounced(words: Sequence[str]) -> list[str]:
+def pronounced(words: Sequence[str]) -> list[str]:
     """The sounds of all words in all accents."""
     sounds: list[str] = []
     for accent in ACCENTS:

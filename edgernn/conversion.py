@@ -11,10 +11,11 @@ from typing import Any
 from edgernn.calibration import CLIP_METHODS
 from edgernn.compiler import Options, compile_graph
 from edgernn.converted import DEFAULT_CLIP, ConvertResult, OnProgress, check_overwrites, no_samples
-from edgernn.converters.keras.reader import ReadModel, read_model
+from edgernn.converters.keras.reader import ReadModel, read_keras
+from edgernn.converters.keras.source import read_source
 from edgernn.errors import InputError, one_of
 from edgernn.files import atomic_write, check_writable
-from edgernn.samples import Samples, Source, load_samples
+from edgernn.samples import Samples, Source, load_samples, sample_arrays
 from edgernn.streaming.options import StateForm, stream_options
 from edgernn.targets import FORMS, FUSED_SCHEMES, INTEGER_SCHEMES, SCHEMES, TARGETS, Io, Scheme, Target
 
@@ -23,6 +24,7 @@ IOS: tuple[Io, ...] = ("float32", "int8", "int16")
 _ALLOWED_IO: dict[Scheme, tuple[Io, ...]] = {"int8": IOS, "int16x8": ("float32", "int16")}
 _HASH_DIGITS = 16  # of the source's SHA-256; a microcontroller pays for every byte of metadata
 _STATES: dict[str, StateForm] = {"phone": "io", "micro": "io"}  # see docs/streaming.md for what each costs
+_ANY_STEPS = 256  # more than a layer sees at once
 _INSTEAD = {"dynamic": "int8", "float16": "float32"}  # for a target that cannot run a scheme
 
 
@@ -54,7 +56,7 @@ def convert(
         target: phone (LiteRT; Raspberry Pi too) or micro (TFLite-Micro).
         calibration: samples for int8 and int16x8, which take the ranges of all tensors from them: an `.npz` or `.npy`
             file, arrays by input name, or the only input's array. Other schemes do without.
-        steps: number of time steps, for a model that leaves it open.
+        steps: number of time steps, for a model that leaves it open; a streamed .tflite does not need it.
         form: of loops; by default the best for the target.
         io: type of inputs and outputs; by default float32 for a phone, the scheme's integers for a micro.
         clip: how much of the calibrated ranges to keep: minmax, percentile or mse.
@@ -94,7 +96,7 @@ def convert(
         check_overwrites(output, model, calibration)
     report = on_progress or _ignore
     report("reading the model")
-    read = read_model(model, steps=steps)
+    read = _read(model, steps, calibration, streaming=streaming)
     samples = _calibration(calibration, read)
     report("compiling" if samples is None else f"calibrating with {samples.count} samples and compiling")
     inputs = samples.inputs if samples is not None else None
@@ -136,6 +138,15 @@ def describe(read: ReadModel, options: Options) -> dict[str, Any]:
 
 def _ignore(stage: str) -> None:
     """Nobody wants to know."""
+
+
+def _read(model: Any, steps: int | None, calibration: Source | None, *, streaming: bool) -> ReadModel:
+    """The Keras model; a stream of one that leaves the number of steps open is that of a window of any length."""
+    source, digest = read_source(model)
+    if streaming and steps is None and any(value.shape and value.shape[0] is None for value in source.inputs):
+        given = sample_arrays(calibration) if calibration is not None else []
+        steps = max((array.shape[1] for array in given if array.ndim > 1), default=_ANY_STEPS)
+    return read_keras(source, digest, steps=steps)
 
 
 def _calibration(source: Source | None, read: ReadModel) -> Samples | None:

@@ -44,6 +44,10 @@ MODELS: dict[str, tuple[int, int, Layers]] = {
     "two strides": (3, 0, lambda k: [k.Conv1D(4, 3, strides=2), k.AveragePooling1D(2), k.GRU(5)]),
     "depthwise": (3, 0, lambda k: [k.SeparableConv1D(4, 3), k.GRU(5)]),
     "cropped": (3, 0, lambda k: [k.Cropping1D((2, 0)), k.GRU(5)]),
+    "cropped behind": (3, 0, lambda k: [k.Cropping1D((0, 2)), k.GRU(5)]),
+    "cropped behind, strided": (3, 0, lambda k: [k.Cropping1D((1, 2)), k.Conv1D(4, 3, strides=2), k.GRU(5)]),
+    "cropped behind, largest": (3, 0, lambda k: [k.Cropping1D((0, 3)), k.GlobalMaxPooling1D(), k.Dense(2)]),
+    "cropped behind, every step": (3, 0, lambda k: [k.Cropping1D((0, 2)), k.GRU(5, return_sequences=True)]),
     "padded": (3, 0, lambda k: [k.ZeroPadding1D((2, 0)), k.Conv1D(4, 3), k.GRU(5)]),
     "padded less": (3, 0, lambda k: [k.ZeroPadding1D((1, 0)), k.Conv1D(4, 4), k.LSTM(5)]),
     "looks ahead": (3, 1, lambda k: [k.Conv1D(4, 3, padding="same"), k.GRU(5, return_sequences=True)]),
@@ -78,6 +82,31 @@ def sequential(features: int, layers: Layers) -> Any:
     import keras
 
     model = keras.Sequential([keras.Input((None, features)), *layers(keras.layers)])
+    randomize(model)
+    return model
+
+
+def gated(features: int) -> Any:
+    """Two convolutions of one size behind something that waits: their rings shall not be mistaken for each other."""
+    import keras
+    from keras import layers as k
+
+    x = keras.Input((None, features))
+    h = k.Conv1D(4, 3)(x)
+    ways = [k.Conv1D(4, 3, padding="causal", activation=name)(h) for name in ("tanh", "sigmoid")]
+    model = keras.Model(x, k.GRU(4, return_sequences=True)(k.Multiply()(ways)))
+    randomize(model)
+    return model
+
+
+def two_heads(features: int) -> Any:
+    """Two running maxima of sequences that begin at different frames."""
+    import keras
+    from keras import layers as k
+
+    x = keras.Input((None, features))
+    heads = [k.GlobalMaxPooling1D()(k.Cropping1D((begin, 0))(x)) for begin in (1, 9)]
+    model = keras.Model(x, k.Concatenate()([*heads, k.GlobalMaxPooling1D()(x)]))
     randomize(model)
     return model
 
@@ -195,6 +224,27 @@ def test_any_stack_streams_in_hops_of_any_size(
     assert error <= 1e-5
 
 
+@pytest.mark.parametrize("hop", [1, 3, 12])
+@pytest.mark.parametrize("make", [gated, two_heads])
+def test_states_of_like_layers_have_names_of_their_own(make: Callable[[int], Any], hop: int) -> None:
+    model = make(3)
+    x = np.random.default_rng(5).standard_normal((STEPS, 3)).astype("f4")
+    graphs = {steps: simplify(read_model(model, steps=steps).graph) for steps in range(10, STEPS + 1)}
+    streamed, error = compare(graphs.__getitem__, 0, hop, evaluate, x, least=1)
+    assert error <= 1e-5
+    names = [state.value.name for state in streamed.states]
+    assert len(set(names)) == len(names)
+
+
+def test_a_vector_as_long_as_the_window_is_no_sequence() -> None:
+    import keras
+    from keras import layers as k
+
+    x, person = keras.Input((STEPS, 3)), keras.Input((STEPS,))
+    model = keras.Model([x, person], k.Concatenate()([k.GRU(4)(x), k.Dense(2)(person)]))
+    assert stream(simplify(read_model(model).graph)).timed == (True, False)
+
+
 @pytest.mark.parametrize("hop", [1, 3])
 def test_branches_wait_for_each_other(hop: int) -> None:
     model = residual(3)
@@ -262,6 +312,16 @@ def test_what_cannot_stream_is_refused_with_what_to_do_instead(name: str) -> Non
     with pytest.raises(NoStreamError, match=words) as caught:
         stream(simplify(read_model(model).graph))
     assert caught.value.hint
+
+
+def test_every_step_with_every_other_one_is_refused() -> None:
+    import keras
+    from keras import layers as k
+
+    x = keras.Input((8, 3))
+    model = keras.Model(x, k.GRU(3)(k.Dot(axes=2)([x, k.Dense(3)(x)])))
+    with pytest.raises(NoStreamError, match="every step with every other one"):
+        stream(simplify(read_model(model).graph))
 
 
 def test_a_hop_that_strides_do_not_divide_is_refused_and_one_that_works_is_named() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from test_stream_pass import FLOAT_ONLY, MODELS, STEPS, residual, sequential
+from test_stream_pass import FLOAT_ONLY, MODELS, STEPS, gated, residual, sequential, two_heads
 
 import edgernn
 from edgernn.devices.host.session import open_session
@@ -160,6 +160,39 @@ def test_streams_side_by_side_and_resets_in_mid_stream_change_no_bit(way: str, s
             assert answers(a, samples[0]) == alone[0]
 
 
+@pytest.mark.parametrize("state", ["io", "internal"])
+@pytest.mark.parametrize("make", [gated, two_heads])
+@pytest.mark.parametrize("way", ["float32, litert", "int8, micro"])
+def test_like_layers_keep_states_of_their_own(make: Any, way: str, state: str, tmp_path: Path) -> None:
+    scheme, target, runtime, units = WAYS[way]
+    model = make(3)
+    samples = np.random.default_rng(7).standard_normal((20, STEPS, 3)).astype("f4")
+    options: dict[str, Any] = {"quantize": scheme, "target": target, "steps": STEPS}
+    if scheme == "int8":
+        options["calibration"] = samples
+    edgernn.convert(model, tmp_path / "window.tflite", **options)
+    edgernn.convert(model, tmp_path / "s.tflite", streaming=True, state=state, **options)
+    whole, scale = window_answers(tmp_path / "window.tflite", runtime, samples[0])
+    with edgernn.StreamingSession(tmp_path / "s.tflite", runtime) as session:
+        ours = streamed(session, samples[0])[-len(whole) :]
+    assert np.abs(ours - whole).max() <= (1e-5 if units is None else units * scale)
+
+
+@pytest.mark.parametrize("scheme", ["float32", "int8"])
+def test_a_long_hop_behind_a_layer_that_waits_runs_on_a_micro(scheme: str, tmp_path: Path) -> None:
+    _, _, samples = fixed("valid, every step", tmp_path / "m.keras")
+    options: dict[str, Any] = {"quantize": scheme, "target": "micro"}
+    if scheme == "int8":
+        options["calibration"] = samples
+    edgernn.convert(tmp_path / "m.keras", tmp_path / "window.tflite", **options)
+    made = edgernn.convert(tmp_path / "m.keras", tmp_path / "s.tflite", streaming=True, hop=12, **options)
+    whole, _ = window_answers(tmp_path / "window.tflite", "micro", samples[0])
+    with edgernn.StreamingSession(tmp_path / "s.tflite", "micro") as session:
+        np.testing.assert_allclose(streamed(session, samples[0]), whole, atol=1e-5 if scheme == "float32" else 0)
+    larger = edgernn.convert(tmp_path / "m.keras", streaming=True, hop=500, **options)
+    assert larger.size < made.size + 1024, "a hop's length is no matter of size"
+
+
 def test_single_frames_wait_for_a_hop_and_a_whole_hop_is_taken_at_once(tmp_path: Path) -> None:
     _, _, samples = fixed("two strides", tmp_path / "m.keras")
     edgernn.convert(tmp_path / "m.keras", tmp_path / "s.tflite", streaming=True)
@@ -286,3 +319,49 @@ def test_a_mean_of_integers_is_refused_and_what_is_exact_instead_is_named(tmp_pa
         edgernn.convert(tmp_path / "m.keras", tmp_path / "s", streaming=True, quantize="int8", calibration=samples)
     assert "GlobalMaxPooling1D" in str(caught.value.hint)
     assert not (tmp_path / "s").exists()
+
+
+def verified(model: Any, folder: Path, x: Array, **options: Any) -> edgernn.VerifyResult:
+    model.save(folder / "m.keras")
+    edgernn.convert(folder / "m.keras", folder / "s.tflite", streaming=True, **options)
+    return edgernn.verify(folder / "m.keras", folder / "s.tflite", x)
+
+
+def test_a_stream_of_ids_is_verified(tmp_path: Path) -> None:
+    import keras
+    from keras import layers as k
+
+    model = keras.Sequential([keras.Input((9,), dtype="int32"), k.Embedding(7, 4), k.GRU(5)])
+    x = np.random.default_rng(1).integers(0, 7, (6, 9)).astype("int32")
+    assert verified(model, tmp_path, x).relative_error < 1e-5
+
+
+def test_of_a_stream_that_is_late_the_steps_that_it_gives_are_verified(tmp_path: Path) -> None:
+    model = sequential(3, lambda k: [k.Conv1D(4, 5, padding="same"), k.GRU(5, return_sequences=True)])
+    x = np.random.default_rng(1).standard_normal((6, STEPS, 3)).astype("f4")
+    found = verified(model, tmp_path, x, lookahead=2, steps=STEPS)
+    assert found.relative_error < 1e-5
+    assert "gives them later" in " ".join(found.notes)
+
+
+def test_a_stream_of_a_model_of_any_length_is_verified_over_the_samples_length(tmp_path: Path) -> None:
+    for steps in (5, 17):
+        x = np.random.default_rng(1).standard_normal((6, steps, 3)).astype("f4")
+        found = verified(sequential(3, MODELS["cropped behind, every step"][2]), tmp_path, x)
+        assert found.relative_error < 1e-5
+
+
+def test_an_int8_stream_of_a_model_of_any_length_is_calibrated_over_the_samples_length(tmp_path: Path) -> None:
+    x = np.random.default_rng(1).standard_normal((20, 31, 3)).astype("f4")
+    options: dict[str, Any] = {"quantize": "int8", "target": "micro", "calibration": x}
+    found = verified(sequential(3, MODELS["valid, every step"][2]), tmp_path, x, **options)
+    edgernn.convert(tmp_path / "m.keras", tmp_path / "window.tflite", steps=31, **options)
+    window = edgernn.verify(tmp_path / "m.keras", tmp_path / "window.tflite", x)
+    assert found.relative_error == pytest.approx(window.relative_error, rel=0.01)
+
+
+@pytest.mark.parametrize("wrong", [{"hop": "2"}, {"hop": 2.5}, {"hop": True}, {"lookahead": 1.5}])
+def test_options_of_a_stream_that_are_no_whole_numbers_are_refused(wrong: dict[str, Any], tmp_path: Path) -> None:
+    fixed("gru", tmp_path / "m.keras")
+    with pytest.raises(InputError, match="whole number"):
+        edgernn.convert(tmp_path / "m.keras", streaming=True, **wrong)

@@ -54,6 +54,8 @@ def stream_options(
             raise InputError(f"{wrong[0]}: is of a stream. Found: no --streaming.", hint="give --streaming too.")
         return None
     for name, number, least in (("hop", hop, 1), ("lookahead", lookahead, 0)):
+        if number is not None and (not isinstance(number, int) or isinstance(number, bool)):
+            raise InputError(f"{name}: must be a whole number. Found: {number!r}.", hint=f"leave {name} out.")
         if number is not None and number < least:
             raise InputError(f"{name}: must be at least {least}. Found: {number}.", hint=f"leave --{name} out.")
     chosen = one_of("state", state, STATES) if state is not None else defaults.get(target, "io")

@@ -32,6 +32,8 @@ class Window(Artifact):
 def as_window(artifact: Artifact, graph: Graph) -> Artifact:
     """The artifact itself, or, if it is a streamed .tflite, one that looks like the model of a window.
 
+    Its runs may give fewer steps than the model's window: those that answers come later.
+
     Args:
         artifact: of any kind.
         graph: of the model, whose inputs tell the number of steps.
@@ -41,7 +43,12 @@ def as_window(artifact: Artifact, graph: Graph) -> Artifact:
     """
     if not is_stream(artifact):
         return artifact
-    return window_of(artifact, max((value.shape[0] for value in graph.inputs if len(value.shape) > 1), default=0))
+    wide = any(len(value.shape) > 1 for value in graph.inputs)
+    window = window_of(artifact, max((v.shape[0] for v in graph.inputs if len(v.shape) > wide), default=0))
+    outputs = []
+    for info, answer, value in zip(window.outputs, window.stream.answers, graph.outputs, strict=False):
+        outputs.append(replace(info, shape=(1, *value.shape)) if answer.per_hop else info)
+    return replace(window, outputs=tuple(outputs))
 
 
 def is_stream(artifact: Artifact) -> bool:
@@ -120,6 +127,7 @@ class WindowSession:
                 self._found[info.name] = parts[info.name][-1]
                 continue
             rows = np.concatenate([np.reshape(part, (answer.per_hop, -1)) for part in parts[info.name]])[answer.first :]
+            rows = rows[: info.shape[1]]
             self._found[info.name] = rows.reshape(info.shape) if rows.size == math.prod(info.shape) else rows[None]
 
     def reset(self) -> None:

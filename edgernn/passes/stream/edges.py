@@ -20,7 +20,8 @@ class Edge:
         value: the elements of one hop `[per_hop, ...]`, or, if there is one, that without its axis.
         per_hop: elements per hop; the rate.
         wait: slots before the first element. Below zero behind padding, whose elements a convolution has yet to meet.
-        ahead: elements at the window's end that hold padding, which a stream does not know of.
+        ahead: elements at the window's end that a stream does not have yet when the window's last frame is in; below
+            zero for elements that it has beyond a window that was cropped.
     """
 
     value: Value

@@ -6,19 +6,27 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from edgernn.graph import Node, Value
+from edgernn.graph import Names, Node, Value
 from edgernn.graph import operators as ops
 from edgernn.passes.stream.edges import Edge, State, renamed
 
 
 @dataclass
 class Memory:
-    """Collects the nodes of a step, and the states that they read and write."""
+    """Collects the nodes of a step, and the states that they read and write.
+
+    Attributes:
+        nodes: in order.
+        states: in order; their names, which callers know them by, are unique.
+        names: that states have.
+    """
 
     nodes: list[Node] = field(default_factory=list)
     states: list[State] = field(default_factory=list)
+    names: Names = field(default_factory=Names)
     _rings: dict[tuple[Value, int, bool], Value] = field(default_factory=dict)
-    _flags: dict[int, Value] = field(default_factory=dict)
+    _flags: dict[tuple[int, int], Value] = field(default_factory=dict)
+    _masked: dict[tuple[Value, int, bool], Value] = field(default_factory=dict)
 
     def emit(self, operator: ops.Operator, inputs: tuple[Value, ...], output: Value, layer: str) -> Value:
         """Append a node with one output, which is returned."""
@@ -42,7 +50,8 @@ class Memory:
         key = (edge.value, count, lowest)
         if key not in self._rings:
             value = edge.value
-            ring = renamed(value, f"/ring{count}{'_lowest' * lowest}", (count, *edge.element))
+            name = self.names(f"{value.name}/ring{count}{'_lowest' * lowest}")
+            ring = replace(value, name=name, shape=(count, *edge.element), data=None)
             frames = self.reshaped(value, hop, layer)
             joined = renamed(ring, "_full", (count + edge.per_hop, *edge.element))
             self.emit(ops.Concat(0), (ring, frames), joined, layer)
@@ -60,51 +69,41 @@ class Memory:
         joined = self.ring(edge, count, layer)
         late = renamed(edge.value, f"_late{count}", (edge.per_hop, *edge.element))
         self.emit(ops.Slice(0, edge.per_hop), (joined,), late, layer)
-        return replace(edge, value=self.reshaped(late, edge.value.shape, layer), wait=wait)
+        value = self.reshaped(late, edge.value.shape, layer)
+        return replace(edge, value=value, wait=wait, ahead=edge.ahead + count)
 
-    def waits(self, hops: int) -> Value:
-        """A flag `[1]` that is set during the first `hops` hops: a ring of flags that were all set at the beginning."""
-        if hops not in self._flags:
-            ring = Value(f"waits/{hops}", (hops,), "bool")
-            clear = Value(f"waits/{hops}_clear", (1,), "bool", np.zeros(1, bool))
-            flag, following = (
-                replace(ring, name=f"{ring.name}_now", shape=(1,)),
-                replace(ring, name=f"{ring.name}_next"),
-            )
-            if hops == 1:
-                self.emit(ops.Reshape((1,)), (ring,), flag, "")
-                self.emit(ops.Reshape((1,)), (clear,), following, "")
-            else:
-                self.emit(ops.Slice(0, 1), (ring,), flag, "")
-                rest = replace(ring, name=f"{ring.name}_rest", shape=(hops - 1,))
-                self.emit(ops.Slice(1, hops), (ring,), rest, "")
-                self.emit(ops.Concat(0), (rest, clear), following, "")
-            self.states.append(State(ring, following, replace(ring, data=np.ones(hops, bool))))
-            self._flags[hops] = flag
-        return self._flags[hops]
+    def waiting(self, edge: Edge) -> Value:
+        """Flags `[per_hop]`, set for the slots before the first element: a line of flags that were all set before."""
+        count, per_hop = edge.wait, edge.per_hop
+        key = (count, per_hop)
+        if key not in self._flags:
+            line = Value(self.names(f"waits/{count}"), (count,), "bool")
+            clear = Value(f"{line.name}_clear", (per_hop,), "bool", np.zeros(per_hop, bool))
+            joined = replace(line, name=f"{line.name}_full", shape=(count + per_hop,))
+            self.emit(ops.Concat(0), (line, clear), joined, "")
+            flags = replace(line, name=f"{line.name}_now", shape=(per_hop,))
+            self.emit(ops.Slice(0, per_hop), (joined,), flags, "")
+            following = replace(line, name=f"{line.name}_next")
+            self.emit(ops.Slice(per_hop, per_hop + count), (joined,), following, "")
+            self.states.append(State(line, following, replace(line, data=np.ones(count, bool))))
+            self._flags[key] = flags
+        return self._flags[key]
 
     def masked(self, edge: Edge, layer: str, *, lowest: bool = False) -> Edge:
         """The edge with zeros, or with its type's lowest number, in the slots before its first element."""
-        hops = [edge.hops(slot) for slot in range(edge.per_hop)]
-        if not any(hops):
+        if edge.wait <= 0:
             return edge
-        value = edge.value
-        constant = blank(renamed(value, "_fill", (1,)), lowest=lowest)
-        parts = []
-        for hop in range(edge.per_hop):  # a slice of its own for every slot: few, since hops are short
-            slot = value
+        key = (edge.value, edge.wait, lowest)
+        if key not in self._masked:
+            value = edge.value
+            flags = self.waiting(edge)
             if edge.per_hop > 1:
-                slot = self.emit(
-                    ops.Slice(hop, hop + 1), (value,), renamed(value, f"_{hop}", (1, *edge.element)), layer
-                )
-            if hops[hop]:
-                inputs = (self.waits(hops[hop]), constant, slot)
-                slot = self.emit(ops.Select(), inputs, renamed(slot, "_or_fill", slot.shape), layer)
-            parts.append(slot)
-        if edge.per_hop == 1:
-            return replace(edge, value=parts[0])
-        joined = self.emit(ops.Concat(0), tuple(parts), renamed(value, "_masked", value.shape), layer)
-        return replace(edge, value=joined)
+                flags = self.reshaped(flags, (edge.per_hop, *[1] * len(edge.element)), layer)
+            constant = blank(renamed(value, "_fill", (1,)), lowest=lowest)
+            self._masked[key] = self.emit(
+                ops.Select(), (flags, constant, value), renamed(value, "_or_fill", value.shape), layer
+            )
+        return replace(edge, value=self._masked[key])
 
 
 def blank(value: Value, *, lowest: bool = False) -> Value:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 
@@ -29,12 +29,12 @@ def running(memory: Memory, edge: Edge, function: ops.ReduceFunction, node: Node
         raise NoStreamError(rules.EXACT, node.layer, f"a {function} of {edge.value.dtype}")
     total = _over_hop(memory, memory.masked(edge, node.layer), "sum", node)
     if function == "sum":
-        state = _state(node.output, "/sum", edge.element)
+        state = _state(memory, node.output, "/sum", edge.element)
         return _kept(memory, state, blank(state), ops.Binary("add"), total, node)
-    count = Value(f"{node.output.name}/count", (1,), "float32")
+    count = Value(memory.names(f"{node.output.name}/count"), (1,), "float32")
     number = _valid(memory, edge, node)
     count_now = _kept(memory, count, blank(count), ops.Binary("add"), number, node)
-    mean = _state(node.output, "/mean", edge.element)
+    mean = _state(memory, node.output, "/mean", edge.element)
     expected = _apply(memory, "mul", mean, number, "/expected", node)
     differs = _apply(memory, "sub", total, expected, "/differs", node)
     least = _apply(memory, "maximum", count_now, _number("/least", node, 1.0), "/divisor", node)
@@ -43,7 +43,7 @@ def running(memory: Memory, edge: Edge, function: ops.ReduceFunction, node: Node
 
 
 def _largest(memory: Memory, edge: Edge, node: Node) -> Value:
-    state = _state(edge.value, "/largest", edge.element)
+    state = _state(memory, edge.value, "/largest", edge.element)
     hop = _over_hop(memory, edge, "max", node)
     return _kept(memory, state, blank(state, lowest=True), ops.Binary("maximum"), hop, node)
 
@@ -55,8 +55,8 @@ def _over_hop(memory: Memory, edge: Edge, function: ops.ReduceFunction, node: No
     return memory.emit(ops.Reduce(function, 0), (edge.value,), result, node.layer)
 
 
-def _state(like: Value, suffix: str, shape: tuple[int, ...]) -> Value:
-    return renamed(like, suffix, shape)
+def _state(memory: Memory, like: Value, suffix: str, shape: tuple[int, ...]) -> Value:
+    return replace(like, name=memory.names(f"{like.name}{suffix}"), shape=shape, data=None)
 
 
 def _kept(memory: Memory, state: Value, initial: Value, operator: ops.Operator, hop: Value, node: Node) -> Value:
@@ -76,11 +76,9 @@ def _number(suffix: str, node: Node, number: float) -> Value:
 
 def _valid(memory: Memory, edge: Edge, node: Node) -> Value:
     """How many elements of the hop are none that the model still waits for."""
-    slots = Counter(edge.hops(slot) for slot in range(edge.per_hop))
-    total = _number("/always", node, float(slots.pop(0, 0)))
-    for hops, count in sorted(slots.items()):
-        each = Value(f"{node.output.name}/valid{hops}", (1,), "float32")
-        options = _number("/none", node, 0.0), _number(f"/after{hops}", node, float(count))
-        memory.emit(ops.Select(), (memory.waits(hops), *options), each, node.layer)
-        total = _apply(memory, "add", each, total, f"/valid_by{hops}", node)
-    return total
+    if edge.wait <= 0:
+        return _number("/always", node, float(edge.per_hop))
+    each = Value(f"{node.output.name}/valid", (edge.per_hop, 1) if edge.per_hop > 1 else (1,), "float32")
+    flags = memory.reshaped(memory.waiting(edge), each.shape, node.layer)
+    memory.emit(ops.Select(), (flags, _number("/none", node, 0.0), _number("/one", node, 1.0)), each, node.layer)
+    return _over_hop(memory, replace(edge, value=each), "sum", node)

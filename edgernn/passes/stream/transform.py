@@ -12,12 +12,11 @@ from edgernn.passes.stream import rules
 from edgernn.passes.stream.edges import Edge, Output, State, Streamed, per_hop_shape, renamed
 from edgernn.passes.stream.loops import recur
 from edgernn.passes.stream.memory import Memory
+from edgernn.passes.stream.pointwise import EACH, on_hop
 from edgernn.passes.stream.reductions import running
 from edgernn.passes.stream.rules import NoStreamError
 from edgernn.passes.stream.windows import pad, slide
 
-_EACH = (ops.Binary, ops.Unary, ops.Requantize, ops.Select, ops.Or, ops.Gather, ops.Differs)
-_ALONG_LAST = (ops.Affine, ops.Softmax)
 _LARGEST_HOP = 1024
 
 
@@ -72,12 +71,14 @@ class _Stream:
 
     def _bind_inputs(self) -> None:
         shapes = [value.shape for value in self.graph.inputs]
-        lengths = {shape[0] for shape in shapes if len(shape) > 1} or {shape[0] for shape in shapes if shape}
+        wide = any(len(shape) > 1 for shape in shapes)
+        lengths = {shape[0] for shape in shapes if len(shape) > wide}
         if len(lengths) != 1:
             raise NoStreamError(rules.SEQUENCE, self.graph.name, f"inputs of the shapes {[list(s) for s in shapes]}")
         (steps,) = lengths
         for value in self.graph.inputs:
-            timed = value.shape[:1] == (steps,)
+            vector = wide and len(value.shape) == 1 and value.dtype == "float32"
+            timed = value.shape[:1] == (steps,) and not vector
             self.timed.append(timed)
             if timed:
                 element = value.shape[1:]
@@ -138,7 +139,7 @@ class _Stream:
                 self._last(node)
             case ops.Slice(begin=begin, end=end, stride=1) if end - begin > 1:
                 edge = self._begun(self.edges[x], node.layer)
-                ahead = max(0, edge.ahead - (steps - end))
+                ahead = edge.ahead - (steps - end)
                 self.edges[node.output] = replace(edge, wait=edge.wait + begin, ahead=ahead)
             case ops.Conv(stride=stride, dilation=dilation):
                 self._convolve(node, (node.inputs[1].shape[1] - 1) * dilation, stride)
@@ -147,7 +148,7 @@ class _Stream:
             case ops.Pool():
                 self._pool(node, operator)
             case ops.Reduce(function=function, axis=axis) if axis % len(x.shape) == 0:
-                edge = self._present(x, node.layer)
+                edge = self._ended(x, node.layer)
                 value = running(self.memory, edge, function, node)
                 self.single[node.output] = self.memory.reshaped(value, node.output.shape, node.layer)
                 self.skip[node.output] = edge.hops(edge.per_hop - 1)
@@ -160,8 +161,9 @@ class _Stream:
         """What does the same to every element."""
         edges = self._aligned(node)
         first = edges[0]
-        operator = self._each(node, first.per_hop)
-        rank = max(len(value.shape) for value in node.inputs if value in self.edges)
+        read = [value for value in node.inputs if value in self.edges]
+        operator = on_hop(node, read, first.per_hop)
+        rank = max(len(value.shape) for value in read)
         inputs = tuple(self._operand(node, value, rank, first.per_hop) for value in node.inputs)
         ahead = max(edge.ahead for edge in edges)
         outputs = []
@@ -170,31 +172,13 @@ class _Stream:
             self.edges[value] = Edge(outputs[-1], first.per_hop, first.wait, ahead)
         self.memory.nodes.append(replace(node, operator=operator, inputs=inputs, outputs=tuple(outputs)))
 
-    def _each(self, node: Node, count: int) -> ops.Operator:
-        """The operator as it works on a hop."""
-        operator, x = node.operator, next(value for value in node.inputs if value in self.edges)
-        rank, shape = len(x.shape), node.outputs[0].shape
-        drop = 1 if count == 1 else 0
-        match operator:
-            case ops.Reshape() if shape[:1] == x.shape[:1]:
-                return ops.Reshape(per_hop_shape(shape[1:], count))
-            case ops.Broadcast() if shape[:1] == x.shape[:1]:
-                return ops.Broadcast(per_hop_shape(shape[1:], count))
-            case ops.Transpose(permutation=(0, *rest)):
-                return ops.Transpose(tuple(k - drop for k in rest) if drop else operator.permutation)
-            case ops.Concat(axis=axis) | ops.Split(axis=axis) | ops.Reduce(axis=axis) if axis % rank > 0:
-                return replace(operator, axis=axis if axis < 0 else axis - drop)
-            case _ if isinstance(operator, _EACH) or (isinstance(operator, _ALONG_LAST) and rank > 1):
-                return operator
-        raise NoStreamError(rules.WHOLE, node.layer, type(operator).__name__)
-
     def _operand(self, node: Node, value: Value, rank: int, count: int) -> Value:
         """An operand in one hop; a constant with an axis of one step loses that with the step."""
         if value in self.edges:
             return self.edges[value].value
         if value.data is None and value not in self.fixed:
             raise NoStreamError(rules.WHOLE, node.layer, f"'{value.name}', known only at the end")
-        leads = isinstance(node.operator, (*_EACH, ops.Concat)) and not isinstance(node.operator, ops.Gather)
+        leads = isinstance(node.operator, (*EACH, ops.Concat)) and not isinstance(node.operator, ops.Gather)
         if not leads or len(value.shape) < rank or not rank:
             return self.single.get(value, value)
         if value.shape[0] != 1:
@@ -231,12 +215,12 @@ class _Stream:
         edge, padded = pad(self.memory, node, pool, self.edges[node.inputs[0]])
         edge = self._begun(edge, node.layer, 1 - pool.size)
         node = replace(node, operator=replace(pool, same=False))
-        result = slide(self.memory, node, edge, pool.size - 1, pool.stride, self.hop, lowest=padded)
+        result = slide(self.memory, node, edge, pool.size - 1, pool.stride, self.hop, padded=padded)
         self.edges[node.output] = self.memory.masked(result, node.layer) if padded else result
 
     def _last(self, node: Node) -> None:
         """The last element so far."""
-        edge = self._present(node.inputs[0], node.layer)
+        edge = self._ended(node.inputs[0], node.layer)
         value = edge.value
         if edge.per_hop > 1:
             part = renamed(value, "_last", (1, *edge.element))
@@ -253,6 +237,12 @@ class _Stream:
             raise NoStreamError(rules.PRESENT, layer, f"it looks {frames} frame{plural} ahead")
         return edge
 
+    def _ended(self, value: Value, layer: str) -> Edge:
+        """A sequence whose last element so far is what the window's last one would be: late where that is cropped."""
+        edge = self._present(value, layer)
+        edge = self.edges[value] = self.memory.delayed(edge, edge.wait - edge.ahead, layer)
+        return edge
+
     def _begun(self, edge: Edge, layer: str, least: int = 0) -> Edge:
         """A sequence whose padding before the first frame is none, or what a convolution takes up.
 
@@ -263,7 +253,7 @@ class _Stream:
             return edge
         if -(-(edge.ahead + led) * self.hop // edge.per_hop) > self.lookahead:
             raise NoStreamError(rules.LED, layer, f"{led} elements before the first frame")
-        return replace(self.memory.delayed(edge, least, layer), ahead=edge.ahead + led)
+        return self.memory.delayed(edge, least, layer)
 
     # --- loops ------------------------------------------------------------------------------------------------------
 
@@ -278,8 +268,11 @@ class _Stream:
             raise NoStreamError(rules.KNOWN_START, node.layer, "a state that the model computes")
         if any(value not in self.edges for value in sequences):
             raise NoStreamError(rules.WHOLE, node.layer, "a sequence that is known only at the end")
+        read = set(self.graph.outputs) | {value for each in self.graph.nodes for value in each.inputs}
         for value in sequences:
             self._present(value, node.layer)
+            if read.intersection(node.outputs[: scan.carries]):
+                self._ended(value, node.layer)
         edge = self._aligned(node)[0]
         following, columns = recur(self.memory, node, scan, [self.edges[value] for value in sequences])
         for value, start, end in zip(scan.body.inputs, initial, following, strict=False):
@@ -287,7 +280,7 @@ class _Stream:
         self.single.update(zip(node.outputs, following, strict=False))
         self.skip.update(dict.fromkeys(node.outputs[: scan.carries], edge.hops(edge.per_hop - 1)))
         for value, column in zip(node.outputs[scan.carries :], columns, strict=True):
-            self.edges[value] = Edge(column, edge.per_hop, edge.wait)
+            self.edges[value] = Edge(column, edge.per_hop, edge.wait, edge.ahead)
 
     def _output(self, value: Value) -> tuple[Value, Output]:
         if value in self.edges:

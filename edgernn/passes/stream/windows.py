@@ -13,7 +13,7 @@ from edgernn.passes.stream.memory import Memory
 from edgernn.passes.stream.rules import NoStreamError
 
 
-def slide(memory: Memory, node: Node, edge: Edge, context: int, stride: int, hop: int, *, lowest: bool = False) -> Edge:
+def slide(memory: Memory, node: Node, edge: Edge, context: int, stride: int, hop: int, *, padded: int = 0) -> Edge:
     """Append an operator whose element j reads the elements j * stride to j * stride + context.
 
     Args:
@@ -23,7 +23,7 @@ def slide(memory: Memory, node: Node, edge: Edge, context: int, stride: int, hop
         context: elements that it reads beside the first.
         stride: elements that it reads per element that it gives.
         hop: frames per step of the stream.
-        lowest: whether elements before the first one are the type's lowest number rather than zeros.
+        padded: elements of the window that are padding of the operator's own, the type's lowest number.
 
     Raises:
         NoStreamError: the stride does not divide the elements of a hop.
@@ -34,7 +34,7 @@ def slide(memory: Memory, node: Node, edge: Edge, context: int, stride: int, hop
     count = edge.per_hop // stride
     wait = -(-(context + edge.wait - stride + 1) // stride)
     past = wait * stride - edge.wait  # elements before this hop that its first window reads
-    joined = memory.ring(edge, max(0, past), node.layer, lowest=lowest)
+    joined = memory.ring(edge, max(0, past), node.layer, lowest=padded > 0)
     begin, length = max(0, -past), (count - 1) * stride + context + 1
     if (begin, length) != (0, joined.shape[0]):
         part = renamed(joined, "_read", (length, *edge.element))
@@ -43,11 +43,12 @@ def slide(memory: Memory, node: Node, edge: Edge, context: int, stride: int, hop
     result = renamed(node.output, "", shape)
     memory.nodes.append(replace(node, inputs=(joined, *node.inputs[1:]), outputs=(result,)))
     value = memory.reshaped(result, per_hop_shape(shape[1:], count), node.layer)
-    return Edge(value, count, wait, -(-edge.ahead // stride))
+    there = (node.inputs[0].shape[0] + padded - edge.ahead - context - 1) // stride + 1
+    return Edge(value, count, wait, node.output.shape[0] - there)
 
 
-def pad(memory: Memory, node: Node, pool: ops.Pool, edge: Edge) -> tuple[Edge, bool]:
-    """What pooling with `padding='same'` reads, and whether it is padded at all: not if its strides fit the window.
+def pad(memory: Memory, node: Node, pool: ops.Pool, edge: Edge) -> tuple[Edge, int]:
+    """What pooling with `padding='same'` reads, and how many elements it pads: none if its strides fit the window.
 
     Padded steps take no part, so that a maximum takes them for the lowest number there is.
 
@@ -57,8 +58,8 @@ def pad(memory: Memory, node: Node, pool: ops.Pool, edge: Edge) -> tuple[Edge, b
     steps = node.inputs[0].shape[0]
     padded = max((node.output.shape[0] - 1) * pool.stride + pool.size - steps, 0) if pool.same else 0
     if not padded:
-        return edge, False
+        return edge, 0
     if pool.function == "mean":
         raise NoStreamError(rules.POOLED, node.layer, f"padding='same', which pads {padded} of {steps} steps")
     edge, before = memory.masked(edge, node.layer, lowest=True), padded // 2
-    return replace(edge, wait=edge.wait - before, ahead=edge.ahead + padded - before), True
+    return replace(edge, wait=edge.wait - before, ahead=edge.ahead + padded - before), padded

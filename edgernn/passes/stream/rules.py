@@ -64,7 +64,8 @@ LED = Rule(
 )
 WHOLE = Rule(
     "must not need the whole sequence at once.",
-    "Flatten, Permute or Reshape over the steps, softmax over steps, attention, a sequence joined with its last state",
+    "Flatten, Permute, Reshape or UpSampling1D over the steps, softmax over steps, attention, Dot of every step with "
+    "every other one, a sequence joined with its last state",
     "use the last state of a recurrent layer, or global pooling.",
 )
 POOLED = Rule(
@@ -100,8 +101,12 @@ HOP = Rule(
 RULES = (SEQUENCE, FORWARD, PRESENT, LED, WHOLE, POOLED, EXACT, KNOWN_START, SAME_WEIGHTS, FLAT_LOOP, HOP)
 STREAMS = (
     ("LSTM, GRU, SimpleRNN, stacked too", "their states", "0"),
-    ("Conv1D, DepthwiseConv1D, SeparableConv1D with padding='causal'", "a ring of (size - 1) x dilation frames", "0"),
-    ("the same with padding='valid'", "the same ring, and for how long it fills", "(size - 1) x dilation frames"),
+    ("Conv1D with padding='causal'", "a ring of (size - 1) x dilation frames", "0"),
+    (
+        "Conv1D, DepthwiseConv1D, SeparableConv1D with padding='valid'",
+        "the same ring, and for how long it fills",
+        "(size - 1) x dilation frames",
+    ),
     ("the same with padding='same' and --lookahead", "the same ring", "what is looked ahead"),
     (
         "MaxPooling1D, AveragePooling1D, strides",
@@ -119,7 +124,7 @@ STREAMS = (
         "the same as 'valid'; what it pads behind needs --lookahead",
         "until a window is full",
     ),
-    ("Cropping1D", "nothing", "the cropped frames"),
+    ("Cropping1D", "nothing; where the model answers once, the frames cropped behind", "the cropped frames"),
     ("Dense, TimeDistributed, Embedding, normalization, activations, Masking, merging layers", "nothing", "0"),
     ("branches that wait differently", "a ring for the faster one", "that of the slower"),
     ("GlobalMaxPooling1D", "the largest so far", "0"),

@@ -98,7 +98,8 @@ def compile_graph(
         streamed = options.stream.apply(graph)
         kept = options.stream.state == "internal"
         metadata = {**metadata, "streaming": stream_metadata(streamed, kept=kept)}
-        return write(streamed.graph, loop, metadata, streamed.states, kept=kept, signed=signed)
+        names = [value.name for value in graph.outputs]
+        return write(streamed.graph, loop, metadata, streamed.states, names=names, kept=kept, signed=signed)
     if options.form == "unrolled":
         graph = unroll(graph)
     plain = write(graph, loop, metadata, signed=signed)

@@ -365,3 +365,19 @@ def test_options_of_a_stream_that_are_no_whole_numbers_are_refused(wrong: dict[s
     fixed("gru", tmp_path / "m.keras")
     with pytest.raises(InputError, match="whole number"):
         edgernn.convert(tmp_path / "m.keras", streaming=True, **wrong)
+
+
+@pytest.mark.parametrize("state", ["io", "internal"])
+def test_answers_have_the_names_of_the_models_outputs(state: str) -> None:
+    import keras
+    from keras import layers as k
+
+    x = keras.Input((8, 3), name="x")
+    h, *last = k.LSTM(4, return_sequences=True, return_state=True, name="lstm")(x)
+    model = keras.Model(x, {"every": k.Dense(2)(h), "largest": k.GlobalMaxPooling1D()(h), "cell": last[1]})
+    content = edgernn.convert(model, streaming=True, state=state).content
+    with edgernn.StreamingSession(content) as session:
+        answers = session.step(np.ones(3))
+    assert set(answers) == {"every", "largest", "cell"}
+    window = open_session(edgernn.convert(model).content, "litert")
+    assert [info.name for info in session.outputs] == [info.name for info in window.outputs]

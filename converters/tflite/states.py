@@ -19,15 +19,14 @@ def next_name(state: State) -> str:
     return f"{state.value.name}_next"
 
 
-def next_states(main: Subgraph, states: Sequence[State], outputs: Sequence[tuple[str, int]]) -> list[int]:
-    """A tensor of its own for every next state, since one that is also an answer, an input or a constant has a name."""
-    taken = {index for _, index in outputs} | {main.tensor(state.value) for state in states}
+def own_tensors(main: Subgraph, values: Sequence[Value], taken: set[int]) -> list[int]:
+    """A tensor for every value, none of them a constant or among those that are taken."""
     found = []
-    for state in states:
-        index = main.batched(state.next)
-        if index in taken or state.next.data is not None:
-            copy = main.scratch((1, *state.next.shape), state.next)
-            reshape(main, index, copy, (1, *state.next.shape))
+    for value in values:
+        index = main.batched(value)
+        if index in taken or value.data is not None:
+            copy = main.scratch((1, *value.shape), value)
+            reshape(main, index, copy, (1, *value.shape))
             index = copy
         taken.add(index)
         found.append(index)

@@ -9,7 +9,7 @@ from typing import Any
 from edgernn.converters.tflite.flatbuffer import TfModel, TfSignature, encode
 from edgernn.converters.tflite.loop import Loop
 from edgernn.converters.tflite.operators import lower_graph
-from edgernn.converters.tflite.states import RESET, keep_states, next_name, next_states, store_states
+from edgernn.converters.tflite.states import RESET, keep_states, next_name, own_tensors, store_states
 from edgernn.converters.tflite.subgraph import Program
 from edgernn.graph import Graph
 from edgernn.passes.stream import State
@@ -23,6 +23,7 @@ def write(
     metadata: Mapping[str, Any],
     states: Sequence[State] = (),
     *,
+    names: Sequence[str] = (),
     kept: bool = False,
     signed: bool = True,
 ) -> bytes:
@@ -33,6 +34,7 @@ def write(
         loop: how scans that are left in the graph are written.
         metadata: what the file says about itself, as JSON in its description; must be deterministic.
         states: of a stream; the last inputs and outputs of the graph.
+        names: of the answers, the outputs but the states; by default those of the graph.
         kept: whether the runtime keeps the states, in resource variables with a signature that resets them.
         signed: whether a single entry point has a signature. Its names are those of the tensors, and TFLite-Micro does
             not look for it.
@@ -43,16 +45,18 @@ def write(
     if kept and states:
         signatures.append(TfSignature(RESET, keep_states(main, states), (), ()))
     given = len(graph.inputs) - (len(states) if kept else 0)
-    answers = len(graph.outputs) - len(states)
+    answers = graph.outputs[: len(graph.outputs) - len(states)]
     inputs = [(value.name, main.tensor(value)) for value in graph.inputs[:given]]
     lower_graph(graph, main, loop)
-    outputs = [(value.name, main.batched(value)) for value in graph.outputs[:answers]]
+    names = names or [value.name for value in answers]
+    outputs = list(zip(names, own_tensors(main, answers, set()), strict=True))
     if kept:
         store_states(main, states)
     else:
-        outputs += [
-            (next_name(state), index) for state, index in zip(states, next_states(main, states, outputs), strict=True)
-        ]
+        # A next state that is also an answer, or a state that stays as it is, is copied: each has its own name.
+        taken = {index for _, index in outputs} | {main.tensor(state.value) for state in states}
+        following = own_tensors(main, [state.next for state in states], taken)
+        outputs += zip(map(next_name, states), following, strict=True)
     for name, index in [*inputs, *outputs]:
         main.name(index, name)
     main.target.inputs = tuple(index for _, index in inputs)

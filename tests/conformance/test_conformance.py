@@ -19,6 +19,7 @@ from edgernn.targets import INTEGER_SCHEMES, MICRO, PHONE, Form, Scheme, Target
 
 Array = NDArray[Any]
 SAMPLES, TESTED = 24, 4
+ABOUT = {"edgernn": "any version"}  # marks what a file says of itself as ours
 # Relative error as `verify` defines it. Small random models on white noise are harder than trained ones, whose errors
 # the benchmark measures.
 TOLERANCE: dict[tuple[str, str], float] = {
@@ -111,10 +112,10 @@ def test_conforms(name: str, scheme: Scheme, target: Target, form: Form, runtime
     refused = dict(case.refused).get(f"{scheme}-{target.name}")
     if refused:
         with pytest.raises(UnsupportedError, match=refused):
-            compile_graph(read.graph, options, samples, {})
+            compile_graph(read.graph, options, samples, ABOUT)
         return
-    content = compile_graph(read.graph, options, samples, {})
-    assert compile_graph(read.graph, options, samples, {}) == content, "conversion must be deterministic"
+    content = compile_graph(read.graph, options, samples, ABOUT)
+    assert compile_graph(read.graph, options, samples, ABOUT) == content, "conversion must be deterministic"
     if scheme in INTEGER_SCHEMES and (integer_io or not case.mask):  # a mask is taken from float inputs, where shown
         ends = 0 if integer_io else len(read.graph.inputs) + len(read.graph.outputs)
         assert floats(content) <= ends, "float tensors only where an integer model shows float inputs and outputs"

@@ -23,6 +23,7 @@ from edgernn.graph import operators as ops
 Array = NDArray[Any]
 Source = str | os.PathLike[str] | Mapping[str, Any] | Array
 TARGETS = "y"
+_MOVES = (ops.Reshape, ops.Transpose, ops.Concat, ops.Split, ops.Slice, ops.Pad, ops.Reverse, ops.Unstack, ops.Stack)
 _FORM = "give an .npz file with one array [samples, ...] per input, as numpy.savez writes it."
 
 
@@ -63,7 +64,7 @@ def load_samples(source: Source, graph: Graph, purpose: str, *, with_targets: bo
     where = f"{purpose} '{source!s}'" if isinstance(source, (str, os.PathLike)) else purpose
     arrays = _arrays(source, where)
     chosen = _by_input(arrays, graph.inputs, where)
-    rows = _table_rows(graph)
+    rows = table_rows(graph)
     inputs = {value.name: _checked(chosen[value.name], value, where, rows.get(value)) for value in graph.inputs}
     counts = {name: array.shape[0] for name, array in inputs.items()}
     targets = arrays.get(TARGETS) if with_targets and TARGETS not in inputs else None
@@ -164,13 +165,17 @@ def _by_input(arrays: Mapping[str, Array], inputs: Sequence[Value], where: str) 
     )
 
 
-def _table_rows(graph: Graph) -> dict[Value, int]:
+def table_rows(graph: Graph) -> dict[Value, int]:
     """For each input that picks rows of a table, how many the smallest table has."""
     rows: dict[Value, int] = {}
+    held: dict[Value, set[Value]] = {value: {value} for value in graph.inputs}  # the inputs in each value
     for node in graph.walk():
         if isinstance(node.operator, ops.Gather):
             table, ids = node.inputs
-            rows[ids] = min(rows.get(ids, table.shape[0]), table.shape[0])
+            rows |= {value: min(rows.get(value, table.shape[0]), table.shape[0]) for value in held.get(ids, ())}
+        elif isinstance(node.operator, _MOVES):
+            found = set[Value]().union(*(held.get(value, ()) for value in node.inputs))
+            held |= dict.fromkeys(node.outputs, found)
     return rows
 
 

@@ -18,6 +18,7 @@ from edgernn.converters.c.folder import DESCRIPTION
 from edgernn.converters.c.program import C_TYPES, MEMBERS, Pool
 from edgernn.converters.c.runtime_files import called_headers, with_included
 from edgernn.graph import Value
+from edgernn.samples import table_rows
 from edgernn.templates import templates_of
 
 SCHEMA = "edgernn.c"
@@ -231,11 +232,20 @@ def _description(
     program: Program, name: str, about: Mapping[str, Any], inputs: list[Described], outputs: list[Described]
 ) -> dict[str, Any]:
     """What tools read: the same words as a .tflite's metadata, and the tensors."""
+    tables = table_rows(program.graph)
 
     def tensor(each: Described) -> dict[str, Any]:
         scale = each.value.quantization.scale if each.value.quantization is not None else 0.0
         shape, dtype = list(each.value.shape), each.value.dtype
-        return {"name": each.name, "shape": shape, "dtype": dtype, "scale": scale, "zero_point": each.zero_point}
+        rows = {"rows": tables[each.value]} if each.value in tables else {}  # the C reads whatever ids say
+        return {
+            "name": each.name,
+            "shape": shape,
+            "dtype": dtype,
+            "scale": scale,
+            "zero_point": each.zero_point,
+            **rows,
+        }
 
     scratch = _largest([program.run.scratch, *([program.step.scratch] if program.step else [])])
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
@@ -14,6 +15,7 @@ from edgernn.devices.host.session import Array, TensorInfo
 from edgernn.errors import InputError
 from edgernn.running import chosen_runtime, masks_of, read_artifact
 from edgernn.streaming.description import describe
+from edgernn.streaming.given import checked, table_rows
 from edgernn.streaming.steppers import CStepper, Stepper, TensorStepper
 
 Frame = Any  # an array [features], [hop, features], or a dict of them by input
@@ -32,6 +34,7 @@ class StreamingSession:
         hop: frames per step of the model.
         delay: frames that pass before the first answer, beyond those of one step.
         frames: frames since the last reset.
+        steps: of the model since then; a frame that waits for the rest of its hop is none.
         saturated: steps after which an element of a state lay at the end of its range, by state; None where the runtime
             keeps the states to itself.
     """
@@ -47,6 +50,11 @@ class StreamingSession:
             InputError: it is no stream, or the runtime does not take it.
             EnvironmentProblem: the runtime is not installed.
         """
+        if not isinstance(artifact, (str, os.PathLike, bytes)):
+            raise InputError(
+                f"artifact: must be a path, or the bytes of a .tflite. Found: {type(artifact).__name__}.",
+                hint="give what edgernn.convert wrote, with streaming=True.",
+            )
         read = read_artifact(artifact)
         stream = describe(read.own, read.inputs, read.outputs)
         wanted = chosen_runtime(read, runtime)
@@ -60,6 +68,7 @@ class StreamingSession:
         self._timed = dict(zip((info.name for info in self._stepper.inputs), stream.timed, strict=True))
         self._answers = stream.answers
         self._masks = masks_of(read)
+        self._rows = table_rows(read)
         self.inputs = tuple(info for info in self._stepper.inputs if info.name not in self._masks)
         self.outputs = self._stepper.outputs
         self.reset()
@@ -76,7 +85,7 @@ class StreamingSession:
     def reset(self) -> None:
         """Forget all frames: the same frames then give the same answers again."""
         self._stepper.reset()
-        self.frames, self._steps = 0, 0
+        self.frames, self.steps = 0, 0
         self._waiting: list[dict[str, Array]] = []
         self.saturated: dict[str, int] | None = {} if self._stepper.has_states else None
 
@@ -91,7 +100,8 @@ class StreamingSession:
             by name of several outputs. None while the model waits for more frames.
 
         Raises:
-            InputError: the frame has another shape, or holds a number that is none.
+            InputError: the frame has another shape, holds something else than finite numbers, or an id that the model
+                does not have. The stream is then what it was before.
         """
         given = self._given(frame)
         whole = all(array.shape == self._shape(info, whole=True) for info, array in self._pairs(given))
@@ -112,7 +122,10 @@ class StreamingSession:
                 given = rows[0]
         else:
             if self._waiting:
-                raise InputError("frame: must go on frame by frame until a hop is full. Found: a whole hop.")
+                raise InputError(
+                    f"frame {self.frames}: must be a single one until the hop is full. Found: a whole hop.",
+                    hint=f"give {self.hop - len(self._waiting)} more single frames first, or reset.",
+                )
             self.frames += self.hop
         return self._advance(given)
 
@@ -129,14 +142,14 @@ class StreamingSession:
             info = next(each for each in self._stepper.inputs if each.name == name)
             fed[name] = (given[source] != np.float32(value)).any(-1).reshape(info.shape)
         found = self._stepper.advance(fed)
-        self._steps += 1
+        self.steps += 1
         self._count_saturation()
         answers = {}
         for info, answer in zip(self.outputs, self._answers, strict=True):
-            if self._steps <= answer.skip:
+            if self.steps <= answer.skip:
                 continue
             real = info.dequantize(found[info.name])[0]
-            if answer.first and self._steps == answer.skip + 1:
+            if answer.first and self.steps == answer.skip + 1:
                 real = real[answer.first :]
             answers[info.name] = real
         if not answers:
@@ -156,23 +169,25 @@ class StreamingSession:
     # --- frames -----------------------------------------------------------------------------------------------------
 
     def _given(self, frame: Frame) -> dict[str, Array]:
+        where = f"frame {self.frames}"
         names = [info.name for info in self.inputs]
-        if isinstance(frame, Mapping):
-            if set(frame) != set(names):
+        if not isinstance(frame, Mapping):
+            if len(names) > 1:
                 raise InputError(
-                    f"frame: must hold {', '.join(names)}. Found: {', '.join(map(str, frame)) or 'nothing'}."
+                    f"{where}: must be a dict of {', '.join(names)}. Found: one array.",
+                    hint=f"give them by name; in a line of JSON, {json.dumps({name: [0.5] for name in names})}.",
                 )
-            given = {name: np.asarray(frame[name]) for name in names}
-        elif len(names) == 1:
-            given = {names[0]: np.asarray(frame)}
-        else:
+            frame = {names[0]: frame}
+        if set(frame) != set(names):
+            missing = [name for name in names if name not in frame]
             raise InputError(
-                f"frame: must be a dict of {', '.join(names)}. Found: one array.", hint="give them by name."
+                f"{where}: must hold {', '.join(names)}. Found: {', '.join(map(str, frame)) or 'nothing'}.",
+                hint=f"add '{missing[0]}'." if missing else "leave out what is no input.",
             )
-        for name, array in given.items():
-            if array.dtype.kind not in "fiub" or (array.dtype.kind == "f" and not np.isfinite(array).all()):
-                found = "text or objects" if array.dtype.kind not in "fiub" else "NaN or an infinite number"
-                raise InputError(f"frame {self.frames}, input '{name}': must be finite numbers. Found: {found}.")
+        given = {info.name: checked(frame[info.name], info, self._rows.get(info.name), where) for info in self.inputs}
+        for info, array in self._pairs(given):
+            if array.shape == (1,) and not self._shape(info, whole=False):
+                given[info.name] = array.reshape(())  # a line with one id
         return given
 
     def _pairs(self, given: Mapping[str, Array]) -> list[tuple[TensorInfo, Array]]:
@@ -194,4 +209,17 @@ class StreamingSession:
             f"'{name}' {list(one)}" + (f" or {list(hop)}" if one != hop else "") for name, (one, hop) in wanted.items()
         )
         found = ", ".join(str(list(array.shape)) for array in given.values())
-        return InputError(f"frame {self.frames}: must have the shape {words}. Found: {found}.")
+        return InputError(
+            f"frame {self.frames}: must have the shape {words}. Found: {found}.", hint=self._fitting(given)
+        )
+
+    def _fitting(self, given: Mapping[str, Array]) -> str:
+        """What to do about frames of another shape."""
+        array, *others = given.values()
+        one, hop = (self._shape(self.inputs[0], whole=whole) for whole in (False, True))
+        if not others and array.ndim > 1 and array.shape[1:] == one:
+            count = f"{self.hop} at a time, or " if self.hop > 1 else ""
+            return f"give the frames {count}one by one, as run(frames) does."
+        if not others and array.shape[:1] == (1,) and array.shape[1:] in (one, hop, (1, *one)):
+            return "leave the batch axis out."
+        return "give as many numbers as the model was trained on, without a batch axis."

@@ -1,4 +1,4 @@
-"""What a stream takes as a frame: real numbers as float32, and ids that the model has."""
+"""What a stream takes as a frame: real numbers as float32, ids that the model has, and states that only seem full."""
 
 from __future__ import annotations
 
@@ -145,6 +145,23 @@ def test_a_folder_of_c_with_ids_says_how_many_rows_there_are_and_is_verified(tmp
     assert json.loads((tmp_path / "c" / "edgernn.json").read_text())["inputs"][0]["rows"] == 10
     ids = np.random.default_rng(0).integers(0, 10, (5, STEPS))
     assert edgernn.verify(model, tmp_path / "c", data={"ids": ids}).relative_error < 1e-5
+
+
+@ways
+def test_a_maximum_that_waits_for_its_first_frame_is_not_saturated(way: str, tmp_path: Path) -> None:
+    from keras import layers as k
+
+    model = of_features(k.Conv1D(4, 6), k.GlobalMaxPooling1D())
+    session = stream(model, tmp_path, way, quantize="int8", calibration=noise())
+    for _ in range(30):
+        session.step(np.full(3, 0.01))
+    assert session.saturated == {}
+    if way == "c":
+        return  # its states are wider than what an int8 input can drive to an end
+    for _ in range(12):
+        session.step(np.full(3, 100.0))
+    assert session.saturated is not None
+    assert [name for name in session.saturated if "largest" in name] == list(session.saturated) != []
 
 
 def test_only_steps_of_the_model_are_counted_as_such(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ class StreamingSession:
         frames: frames since the last reset.
         steps: of the model since then; a frame that waits for the rest of its hop is none.
         saturated: steps after which an element of a state lay at the end of its range, by state; None where the runtime
-            keeps the states to itself.
+            keeps the states to itself. An element that is what it was at the beginning does not count.
     """
 
     def __init__(self, artifact: str | os.PathLike[str] | bytes, runtime: str | None = None) -> None:
@@ -87,6 +87,7 @@ class StreamingSession:
         self._stepper.reset()
         self.frames, self.steps = 0, 0
         self._waiting: list[dict[str, Array]] = []
+        self._initial = {name: array.copy() for name, array in self._stepper.states()}
         self.saturated: dict[str, int] | None = {} if self._stepper.has_states else None
 
     def step(self, frame: Frame) -> Any:
@@ -163,7 +164,9 @@ class StreamingSession:
             if array.dtype.kind != "i" or "/ring" in name:
                 continue
             ends = np.iinfo(array.dtype)
-            if ((array == ends.min) | (array == ends.max)).any():
+            # A maximum begins at the lowest number, and waits there for its first frame.
+            moved = array != self._initial[name]
+            if (moved & ((array == ends.min) | (array == ends.max))).any():
                 self.saturated[name] = self.saturated.get(name, 0) + 1
 
     # --- frames -----------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import wave
 from pathlib import Path
 from typing import Any
@@ -64,17 +65,44 @@ def test_a_wav_file_gives_its_samples(size: int, tmp_path: Path) -> None:
     np.testing.assert_allclose(samples, signal.reshape(-1, 2).mean(axis=1), atol=1e-6)
 
 
+NOT_FINITE = "line 2, frame 1, input '.*': must be finite numbers. Found: "
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
         ("none.csv", None, "no such file"),
         ("x.txt", b"1", "Found: '.txt'"),
         ("x.csv", b"a,b\n1,x\n", "line 2: must be numbers"),
-        ("x.csv", b"1,2\n", "must have the shape"),
+        ("x.csv", b"1,2\n", "line 1, frame 0: must have the shape .* Found: .2.[.]\nhint: give as many numbers"),
+        ("x.csv", b"a,b,c,d,e\n\n1,2,3,4,5\n1,2\n", "line 4, frame 1: must have the shape"),
+        (
+            "x.csv",
+            b"1,2,3,4,x\n1,2,3,4,5\n",
+            "line 1: must be numbers separated by commas, or JSON. Found: '1,2,3,4,x'",
+        ),
+        ("x.csv", b"1,2,3,4,5,\n", "line 1: .*\nhint: leave out the comma at the end"),
+        ("x.csv", b"1;2;3;4;5\n", "line 1: .*\nhint: put commas between the numbers"),
+        ("x.csv", b"0,1;2;3;4;5\n", "line 1: .*\nhint: put commas between the numbers, and points in them"),
+        ("x.csv", b"a;b\n1;2\n", "line 2: .*\nhint: put commas between the numbers"),
+        ("x.csv", b"1 2 3 4 5\n", "line 1: .*\nhint: put commas between the numbers"),
+        ("x.csv", b"[1,2,3\n[1,2,3,4,5]\n", "line 1: .* Found: '.1,2,3'[.]\nhint: a line of JSON is"),
+        ("x.csv", b"[" * 9999, "line 1: .*\nhint: a line of JSON is"),
+        ("x.csv", b"[[1,2,3,4,5],[1]]\n", "line 1, frame 0, input '.*': must be an array of numbers"),
+        ("x.csv", b'{"signal":[1,2,3,4,null]}\n', "line 1, frame 0"),
+        ("x.csv", b"1,2,3,4,5\n\xff,2,3,4,5\n", "line 2: must be text in UTF-8. Found: other bytes[.]\nhint: save"),
+        ("x.csv", "1,2,3,4,5\n".encode("utf-16"), "line 1: must be text in UTF-8"),
+        ("x.csv", b"1,2,3,4,5\nnan,2,3,4,5\n", NOT_FINITE + "NaN at .0.[.]\nhint: leave such a frame out"),
+        ("x.csv", b"1,2,3,4,5\n1,1e39,3,4,5\n", NOT_FINITE + "1e.39, which is beyond float32 at .1.[.]\nhint: scale"),
+        ("x.csv", b"", "input '.*x.csv': must hold at least one frame. Found: none[.]\nhint: give a frame per line"),
+        ("x.csv", b"\n \na,b,c,d,e\n", "must hold at least one frame"),
         ("x.npy", b"nothing", "must be an array of numbers"),
+        ("x.npy", b"", "must be an array of numbers"),
+        ("x.npy", b"PK", "must be an array of numbers"),
         ("x.wav", b"RIFF", "must be an uncompressed WAV"),
     ],
 )
+@pytest.mark.filterwarnings("error")
 def test_bad_input_is_refused(
     name: str, content: bytes | None, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -82,7 +110,99 @@ def test_bad_input_is_refused(
     if content is not None:
         (tmp_path / name).write_bytes(content)
     assert run(["stream", str(artifact), "--input", str(tmp_path / name)]) == 2
-    assert words in capsys.readouterr().err
+    assert re.search(words, capsys.readouterr().err)
+
+
+def test_arrays_and_sounds_are_refused_by_the_number_of_the_frame(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    artifact = stream_of(tmp_path)
+    frames = np.zeros((4, 5))
+    frames[2, 3] = np.nan
+    for name, array, words in (
+        ("nan", frames, "x.npy', frame 2, input '.*': must be finite numbers. Found: NaN at .3."),
+        ("none", frames[:0], "must hold at least one frame. Found: none.\nhint: save an array .frames, features."),
+        ("wide", np.zeros((2, 6)), "x.npy', frame 0: must have the shape"),
+        ("text", np.array(["a"]), "must be .frames, features.. Found: <U1.1..\nhint: save"),
+    ):
+        np.save(tmp_path / "x.npy", array)
+        assert run(["stream", str(artifact), "--input", str(tmp_path / "x.npy")]) == 2, name
+        assert re.search(words, capsys.readouterr().err), name
+    (tmp_path / "x.npy").unlink()
+    np.savez(tmp_path / "x.npz", frames)
+    (tmp_path / "x.npz").rename(tmp_path / "x.npy")
+    assert run(["stream", str(artifact), "--input", str(tmp_path / "x.npy")]) == 2
+    assert "must be one array. Found: several" in capsys.readouterr().err
+    with wave.open(str(tmp_path / "x.wav"), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(bytes(8))
+    assert run(["stream", str(artifact), "--input", str(tmp_path / "x.wav")]) == 2
+    assert "must hold at least one frame. Found: none.\nhint: record more: a frame takes 5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf1,2,3,4,5\n0,0,0,0,0\n",
+        b"\xef\xbb\xbfa,b,c,d,e\n1,2,3,4,5\n0,0,0,0,0\n",
+        b'\r\n \r\n"a 1","b 2",,d,e\r\n1,2,3,4,5\r\n0,0,0,0,0',
+        b"a;b;c\n1,2,3,4,5\n[0,0,0,0,0]\n",
+    ],
+    ids=["mark of UTF-8", "mark and names", "names after empty lines", "other names"],
+)
+@pytest.mark.parametrize("way", ["file", "pipe"])
+def test_no_frame_is_lost_to_what_comes_before_it(
+    content: bytes, way: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifact = stream_of(tmp_path)
+    (tmp_path / "x.csv").write_bytes(content)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content), encoding="latin-1"))
+    source = "-" if way == "pipe" else str(tmp_path / "x.csv")
+    assert run(["stream", str(artifact), "--input", source, "--json"]) == 0
+    *answers, summary = lines_of(capsys)
+    assert summary["frames"] == 2
+    session = edgernn.StreamingSession(artifact)
+    expected = list(session.run([np.array([1, 2, 3, 4, 5]), np.zeros(5)]))
+    np.testing.assert_array_equal(np.array([line["output"] for line in answers], "f4"), np.stack(expected))
+
+
+def test_lines_of_numbers_and_of_json_are_masked_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import keras
+
+    layers = [keras.layers.Masking(0.1), keras.layers.GRU(4, return_sequences=True)]
+    model = keras.Sequential([keras.Input((8, 3)), *layers])
+    samples = np.random.default_rng(0).standard_normal((20, 8, 3)).astype("f4")
+    options: dict[str, Any] = {"quantize": "int8", "calibration": samples, "target": "micro", "streaming": True}
+    edgernn.convert(model, tmp_path / "s.tflite", **options)
+    (tmp_path / "x.csv").write_text("1,2,3\n0.1,0.1,0.1\n[0.1,0.1,0.1]\n")
+    arguments = ["stream", str(tmp_path / "s.tflite"), "--input", str(tmp_path / "x.csv"), "--runtime", "micro"]
+    assert run([*arguments, "--json"]) == 0
+    first, *masked, _ = lines_of(capsys)
+    assert [line["output"] for line in masked] == [first["output"]] * 2
+
+
+def test_frames_that_wait_are_no_steps_and_the_lack_of_answers_is_explained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import keras
+
+    layers = [keras.layers.Conv1D(4, 5, strides=4), keras.layers.GRU(4)]
+    keras.Sequential([keras.Input((24, 3)), *layers]).save(tmp_path / "m.keras")
+    edgernn.convert(tmp_path / "m.keras", tmp_path / "s.tflite", streaming=True)
+    reason = "no answer: it needs 8 frames, a hop of 4 and a delay of 4."
+    for frames, steps, words in ((3, 0, "; no step.\nnote: " + reason), (7, 1, reason), (12, 3, "")):
+        np.save(tmp_path / "x.npy", np.ones((frames, 3)))
+        arguments = ["stream", str(tmp_path / "s.tflite"), "--input", str(tmp_path / "x.npy")]
+        assert run(arguments) == 0
+        error = capsys.readouterr().err
+        assert words in error
+        assert ("no answer" in error) == bool(words)
+        assert run([*arguments, "--json"]) == 0
+        found = capsys.readouterr()
+        assert ("no answer" in found.err) == bool(words)
+        summary = json.loads(found.out.splitlines()[-1])
+        assert (summary["frames"], summary["steps"]) == (frames, steps)
+        assert (summary["latency_us"] is None) == (steps == 0)
 
 
 def test_a_model_that_cannot_stream_is_refused_and_no_file_is_left(

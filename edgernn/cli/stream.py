@@ -47,34 +47,44 @@ def command(
     ears = LogMel(bands=width) if front_end else None
     times: list[float] = []
     answers = 0
+    frames = read_frames(source, width, sys.stdin, ears)
     begin = time.perf_counter()
     try:
-        for number, frame in enumerate(read_frames(source, width, sys.stdin, ears)):
+        for number, frame in enumerate(frames):
             if rate is not None:
                 time.sleep(max(0.0, begin + number / rate - time.perf_counter()))
-            start = time.perf_counter()
-            answer = session.step(_arrays(frame))
-            times.append(time.perf_counter() - start)
+            before, start = session.steps, time.perf_counter()
+            try:
+                answer = session.step(frame)
+            except InputError as error:
+                raise InputError(f"{frames.where}, {error.message}", hint=error.hint) from error
+            if session.steps > before:  # else the frame only waits for the rest of its hop
+                times.append(time.perf_counter() - start)
             if answer is not None:
                 answers += 1
                 print(json.dumps({"frame": session.frames - 1, **_words(answer)}), flush=True)
     finally:
-        if times:
+        if session.frames:
             _tell(_summary(session, times, answers), as_json=as_json)
+        if session.frames and not answers:
+            note(f"note: no answer: it needs {session.hop + session.delay} frames, {_why(session)}.")
         for state, count in (session.saturated or {}).items():
-            note(f"note: state '{state}' was at the end of its range after {count} of {len(times)} steps.")
+            note(f"note: state '{state}' was at the end of its range after {count} of {session.steps} steps.")
 
 
 def _tell(summary: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(summary), flush=True)
         return
-    latency = ", ".join(f"{name} {number:,.1f} us" for name, number in summary["latency_us"].items())
-    note(f"{summary['frames']:,} frames, {summary['answers']:,} answers, {summary['runtime']}; a step took {latency}.")
+    latency = ", ".join(f"{name} {number:,.1f} us" for name, number in (summary["latency_us"] or {}).items())
+    took = f"a step took {latency}" if latency else "no step"
+    note(f"{summary['frames']:,} frames, {summary['answers']:,} answers, {summary['runtime']}; {took}.")
 
 
-def _arrays(frame: Any) -> Any:
-    return {name: np.asarray(part) for name, part in frame.items()} if isinstance(frame, dict) else np.asarray(frame)
+def _why(session: Any) -> str:
+    """What makes the first answer wait."""
+    hop = f"a hop of {session.hop}"
+    return f"{hop} and a delay of {session.delay}" if session.delay else hop
 
 
 def _words(answer: Any) -> dict[str, Any]:
@@ -84,7 +94,8 @@ def _words(answer: Any) -> dict[str, Any]:
 
 
 def _summary(session: Any, times: list[float], answers: int) -> dict[str, Any]:
-    taken = 1e6 * np.asarray(times or [0.0])
+    taken = 1e6 * np.asarray(times)
+    percentiles = {f"p{p}": round(float(np.percentile(taken, p)), 1) for p in (50, 90, 99, 100)} if times else None
     return {
         "schema": "edgernn.stream",
         "version": 1,
@@ -92,7 +103,8 @@ def _summary(session: Any, times: list[float], answers: int) -> dict[str, Any]:
         "hop": session.hop,
         "delay": session.delay,
         "frames": session.frames,
+        "steps": session.steps,
         "answers": answers,
-        "latency_us": {f"p{p}": round(float(np.percentile(taken, p)), 1) for p in (50, 90, 99, 100)},
+        "latency_us": percentiles,
         "saturated": session.saturated,
     }

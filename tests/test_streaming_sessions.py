@@ -381,3 +381,13 @@ def test_answers_have_the_names_of_the_models_outputs(state: str) -> None:
     assert set(answers) == {"every", "largest", "cell"}
     window = open_session(edgernn.convert(model).content, "litert")
     assert [info.name for info in session.outputs] == [info.name for info in window.outputs]
+
+
+def test_inspect_counts_what_a_step_of_a_stream_costs(tmp_path: Path) -> None:
+    fixed("plain", tmp_path / "m.keras")  # SimpleRNN of 4 units on 2 features, and 3 outputs
+    for hop in (1, 3):
+        edgernn.convert(tmp_path / "m.keras", tmp_path / "s.tflite", streaming=True, hop=hop)
+        found = edgernn.inspect(tmp_path / "s.tflite")
+        per_frame = 4 * (2 + 4) + 4 * 3
+        assert (found.macs, found.macs_per_step) == (hop * per_frame, per_frame)
+        assert found.parameters == 4 * (2 + 4) + 4 + 4 * 3 + 3

@@ -37,7 +37,7 @@ def relative_error(content: bytes, runtime: str, test: np.ndarray, expected: np.
 
 
 @pytest.mark.parametrize(
-    ("cell", "size", "arena", "error"), [("GRU", 20.75 * KIB, 7 * KIB, 0.015), ("LSTM", 25.5 * KIB, 7 * KIB, 0.0125)]
+    ("cell", "size", "arena", "error"), [("GRU", 19.75 * KIB, 7 * KIB, 0.014), ("LSTM", 24 * KIB, 7 * KIB, 0.012)]
 )
 def test_int8_for_a_micro(cell: str, size: float, arena: int, error: float) -> None:
     model, calibration, test, expected = prepared(cell)
@@ -46,6 +46,18 @@ def test_int8_for_a_micro(cell: str, size: float, arena: int, error: float) -> N
     assert arena_bytes(content).used <= arena
     for runtime in ("litert", "micro"):
         assert relative_error(content, runtime, test, expected) <= error
+
+
+# 0.7 of the bytes and 0.8 of the arena of the stock converter's step, which the benchmark of streams makes beside ours.
+@pytest.mark.parametrize(
+    ("cell", "units", "stock_bytes", "stock_arena"),
+    [("GRU", 32, 17048, 6144), ("LSTM", 32, 15944, 6304), ("GRU", 64, 33432, 8000), ("LSTM", 64, 33736, 8768)],
+)
+def test_a_step_of_a_stream_for_a_micro(cell: str, units: int, stock_bytes: int, stock_arena: int) -> None:
+    model, calibration, _ = workload(cell, Size(units, units))
+    content = convert(model, quantize="int8", target="micro", calibration=calibration, streaming=True).content
+    assert len(content) <= 0.7 * stock_bytes
+    assert arena_bytes(content).used <= 0.8 * stock_arena
 
 
 @pytest.mark.parametrize("cell", ["GRU", "LSTM"])

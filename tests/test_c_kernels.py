@@ -127,7 +127,9 @@ def test_the_headers_are_c_plus_plus_too(compiler: str, tmp_path: Path) -> None:
     check_products(compiled(tmp_path, compiler, ["-x", "c++", *flags]), SMALL[:40])
 
 
-@pytest.mark.parametrize("machine", [*CORTEX_M, "cortex-a72", "cortex-a76", "riscv32"])
+@pytest.mark.parametrize(
+    "machine", [*CORTEX_M, "cortex-a72", "cortex-a76", pytest.param("riscv32", marks=pytest.mark.slow)]
+)
 def test_other_processors_compute_the_same_bits(machine: str, tmp_path: Path) -> None:
     firmware = firmware_of(machine, tmp_path)
 

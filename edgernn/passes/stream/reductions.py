@@ -48,10 +48,10 @@ def _largest(memory: Memory, edge: Edge, node: Node) -> Value:
     return _kept(memory, state, blank(state, lowest=True), ops.Binary("maximum"), hop, node)
 
 
-def _over_hop(memory: Memory, edge: Edge, function: ops.ReduceFunction, node: Node, suffix: str = "") -> Value:
+def _over_hop(memory: Memory, edge: Edge, function: ops.ReduceFunction, node: Node) -> Value:
     if edge.per_hop == 1:
         return edge.value
-    result = renamed(edge.value, f"_{function}{suffix}", edge.element)
+    result = renamed(edge.value, f"_{function}", edge.element)
     return memory.emit(ops.Reduce(function, 0), (edge.value,), result, node.layer)
 
 

@@ -160,13 +160,13 @@ def _integers(
         vector,
         inputs,
         _FREE_STATE,
-        target.wide_bias,
-        target.per_channel,
-        options.clip,
+        wide_bias=True,
+        per_channel=target.per_channel,
+        clip=options.clip,
         sharing=_SHARING if body == "int16" else 1.0,
     )
     statistics = calibrate(graph, samples)
-    if body == "int16" and not target.wide_bias:
+    if body == "int16" and target.bias_columns:
         graph, statistics = fold_biases(graph, statistics)
     return quantize(graph, statistics, plan, float_io=options.io == "float32"), masks
 

@@ -27,7 +27,7 @@ class Target:
         body: integer type inside loops in the int8 scheme.
         sequence: integer type of tensors with a time axis in the int8 scheme.
         vector: integer type of single vectors in the int8 scheme.
-        wide_bias: 64-bit biases for 16-bit activations, which older runtimes want.
+        bias_columns: whether a bias may become one more column of its weights, which saves bytes and costs a product.
         per_channel: one weight scale per output instead of one per matrix.
         merge_all: one matrix product for all gates, at the price of a call of its own for each gate's function.
         block: most steps of a loop per iteration.
@@ -41,7 +41,7 @@ class Target:
     body: DType
     sequence: DType
     vector: DType
-    wide_bias: bool
+    bias_columns: bool
     per_channel: bool
     merge_all: bool
     block: int
@@ -57,7 +57,7 @@ PHONE = Target(
     "int8",
     "int8",
     "int8",
-    wide_bias=True,
+    bias_columns=False,
     per_channel=False,
     merge_all=False,
     block=4,
@@ -73,7 +73,7 @@ MICRO = Target(
     "int16",
     "int8",
     "int16",
-    wide_bias=False,
+    bias_columns=True,
     per_channel=False,
     merge_all=True,
     block=1,

@@ -26,9 +26,6 @@ def lower_conv(node: Node, operator: ops.Conv | ops.DepthwiseConv, g: Subgraph) 
     filter_ = _filter(g, kernel, shape) if kernel.dtype != "float16" else weights(g, kernel, shape)
     bias = g.tensor(node.inputs[2]) if operator.bias else _no_bias(g, channels)
     s = schema()
-    narrow_bias = x.dtype == "int16" and node.inputs[2].dtype == "int32"
-    if narrow_bias:
-        extra["quantizedBiasType"] = s.TensorType.INT32
     wide_in, wide_out = _as_image(g, x), g.scratch((1, 1, *node.output.shape), node.output)
     g.emit(
         code,
@@ -36,7 +33,6 @@ def lower_conv(node: Node, operator: ops.Conv | ops.DepthwiseConv, g: Subgraph) 
         [wide_out],
         x.dtype,
         hybrid=x.dtype == "float32" and kernel.dtype == "int8",
-        at_least=8 if narrow_bias else 1,
         options=f"{'Conv2D' if code == 'CONV_2D' else 'DepthwiseConv2D'}Options",
         padding=s.Padding.VALID,
         strideW=operator.stride,

@@ -139,8 +139,6 @@ def _affine(node: Node, operator: ops.Affine, g: Subgraph) -> None:
         attributes["keepNumDims"], at_least = True, 5
     if bias < 0:
         at_least = 6
-    if x.dtype == "int16" and operator.bias and node.inputs[2].dtype == "int32":
-        attributes["quantizedBiasType"], at_least = schema().TensorType.INT32, 11
     hybrid = x.dtype == "float32" and kernel.dtype == "int8" and not operator.widen
     inputs = [g.batched(x), weights(g, kernel, widen=operator.widen), bias]
     g.emit(

@@ -42,7 +42,7 @@ class Plan:
         vector: type of tensors without one.
         free_state: a carried state that was seen beyond +-this is kept in 16 bits, with the sum that makes it.
         inputs: type of the graph's inputs and outputs inside (the artifact may show float32 instead).
-        wide_bias: 64-bit biases for 16-bit inputs, as runtimes before 2024 want them, instead of 32-bit ones.
+        wide_bias: 64-bit biases for 16-bit inputs, which all of TFLite's kernels read, instead of 32-bit ones.
         per_channel: one weight scale per row of an Affine instead of one per tensor.
         clip: how much of a calibrated range is kept, for 8-bit tensors.
         outputs: type of the graph's outputs, if it is another than that of its inputs.

@@ -65,9 +65,10 @@ def quantize_without_bias(kernel: Value, moments: np.ndarray) -> Value:
 
 
 def quantize_bias(bias: Value, x: Value, kernel: Value, operator: ops.Operator, *, wide: bool) -> Value:
-    """Integers in units of input scale times kernel scale, wide enough that the accumulator cannot overflow.
+    """Integers in units of input scale times kernel scale.
 
-    TFLite accumulates 16-bit activations in the type of the bias: int32, unless the weights could reach past it.
+    TFLite accumulates 16-bit activations in the type of the bias. All its kernels read 64 bits there; the reference
+    kernels alone read 32 bits in every operator, and CMSIS-NN, ESP-NN and HiFi take them for 64 in FULLY_CONNECTED.
     """
     if x.quantization is None or kernel.quantization is None:
         raise ValueError("a bias is quantized after its input and kernel")

@@ -133,11 +133,14 @@ def _load(path: Path) -> dict[str, Array]:
 
 def _read_array(read: Any, what: str) -> Any:
     try:
-        return read()
+        found = read()
     except ValueError as error:
         if "Object arrays cannot be loaded" in str(error):
             raise _ObjectsInsideError(what) from error
         raise
+    if isinstance(found, bytes):  # NumPy gives what is no array as it is
+        raise ValueError(f"{what} is no array, but {len(found)} bytes of something else")
+    return found
 
 
 def _by_input(arrays: Mapping[str, Array], inputs: Sequence[Value], where: str) -> dict[str, Array]:

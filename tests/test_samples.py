@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -197,3 +198,13 @@ def test_a_damaged_file_is_refused_or_read_and_nothing_else(tmp_path: Path, save
             errors.append(error)
     assert len(errors) > len(whole) // 9  # at least every truncation
     assert all("\n" not in error.message and error.hint for error in errors)
+
+
+@pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPX" + bytes(200), bytes(1000)])
+def test_a_member_that_is_no_array_is_refused(tmp_path: Path, content: bytes) -> None:
+    """NumPy hands out such a member as bytes, without a word."""
+    with zipfile.ZipFile(tmp_path / "s.npz", "w") as archive:
+        archive.writestr("signal", content)
+    with pytest.raises(InputError, match=r"'signal' is no array, but \d+ bytes") as caught:
+        load_samples(tmp_path / "s.npz", signal_graph(), "calibration")
+    assert "npz" in caught.value.hint

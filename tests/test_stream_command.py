@@ -14,8 +14,8 @@ import pytest
 from saved_models import folder
 
 import edgernn
+from edgernn.audio.wav import read_wav
 from edgernn.cli.main import run
-from edgernn.streaming.frames import read_wav
 
 
 def stream_of(path: Path) -> Path:
@@ -244,3 +244,9 @@ def test_verify_and_profile_take_a_stream(
     assert 0 < found["relative_error"] < 0.05
     assert run(["profile", output, "--runtime", runtime, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["kind"] == "tflite"
+
+
+@pytest.mark.parametrize("rate", ["1e-300", "0", "-1", "nan", "inf", "-inf", "1e-6"])
+def test_a_rate_that_no_sensor_has_is_refused(rate: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["stream", str(tmp_path / "none.tflite"), "--input", "-", "--rate", rate]) == 2
+    assert "rate: must be at least 1e-05 frames per second" in capsys.readouterr().err

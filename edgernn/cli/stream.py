@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 import time
@@ -12,7 +11,9 @@ from typing import Any
 import click
 import numpy as np
 
-from edgernn.cli.output import json_option, note
+from edgernn.cli.output import json_option, json_text, note, say
+
+_SLOWEST = 1e-5  # frames per second; a pause of longer than a day is a slip, and the system's clock has limits
 
 
 @click.command()
@@ -40,8 +41,11 @@ def command(
     from edgernn.streaming.frames import read_frames
     from edgernn.streaming.session import StreamingSession
 
-    if rate is not None and not (math.isfinite(rate) and rate > 0):
-        raise InputError(f"rate: must be above 0. Found: {rate}.", hint="leave --rate out for no pauses.")
+    if rate is not None and not _SLOWEST <= rate < math.inf:
+        raise InputError(
+            f"rate: must be at least {_SLOWEST:g} frames per second, one in a day. Found: {rate:g}.",
+            hint="leave --rate out for no pauses.",
+        )
     session = StreamingSession(artifact, runtime)
     width = math.prod(session.inputs[0].shape[1:]) // session.hop
     ears = LogMel(bands=width) if front_end else None
@@ -62,7 +66,7 @@ def command(
                 times.append(time.perf_counter() - start)
             if answer is not None:
                 answers += 1
-                print(json.dumps({"frame": session.frames - 1, **_words(answer)}), flush=True)
+                say(json_text({"frame": session.frames - 1, **_words(answer)}))
     finally:
         if session.frames:
             _tell(_summary(session, times, answers), as_json=as_json)
@@ -74,7 +78,7 @@ def command(
 
 def _tell(summary: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(summary), flush=True)
+        say(json_text(summary))
         return
     latency = ", ".join(f"{name} {number:,.1f} us" for name, number in (summary["latency_us"] or {}).items())
     took = f"a step took {latency}" if latency else "no step"

@@ -12,6 +12,7 @@ from typing import IO, Any
 import numpy as np
 
 from edgernn.audio import LogMel
+from edgernn.audio.wav import read_wav
 from edgernn.devices.host.session import Array
 from edgernn.errors import InputError
 
@@ -209,30 +210,3 @@ def _features(path: Path, width: int, front_end: LogMel) -> tuple[Iterable[Array
         )
     pieces = (samples[start : start + front_end.hop] for start in range(0, len(samples), front_end.hop))
     return front_end.stream().run(pieces), front_end.window
-
-
-def read_wav(path: str | Path) -> tuple[Array, int]:
-    """The samples of an uncompressed WAV file, float32 between -1 and 1, channels averaged, and their rate in hertz.
-
-    Raises:
-        InputError: it is none, or compressed.
-    """
-    import wave
-
-    try:
-        with wave.open(str(path), "rb") as file:
-            size, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
-            content = file.readframes(file.getnframes())
-    except (OSError, EOFError, wave.Error) as error:
-        raise InputError(
-            f"input '{path}': must be an uncompressed WAV file. Found: {error or 'a damaged one'}.",
-            hint="ffmpeg -i INPUT -c:a pcm_s16le OUTPUT.wav makes one.",
-        ) from error
-    data = np.frombuffer(content[: len(content) // (size * channels) * size * channels], np.uint8).reshape(-1, size)
-    if size == 1:
-        samples = (data[:, 0].astype("f4") - 128) / 128
-    else:
-        wide = np.zeros((len(data), 4), np.uint8)
-        wide[:, 4 - size :] = data  # little-endian, the sign in the highest byte
-        samples = (wide.view("<i4")[:, 0] / 2.0**31).astype("f4")
-    return samples.reshape(-1, channels).mean(axis=1), rate

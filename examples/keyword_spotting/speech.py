@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edgernn.audio.wav import read_wav
 from edgernn.errors import EnvironmentProblem
-from edgernn.streaming.frames import read_wav
 from examples.keyword_spotting.throats import lay_out, throat
 
 Floats = NDArray[np.float32]

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+
+# A shell without job control starts what is in its background with Ctrl-C ignored, and every child would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before anything imports TensorFlow: no start-up chatter, no GPU, and the same sums on every machine.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgernn.cli.output import json_option, note, print_json, print_table, progress
+from edgernn.cli.output import json_option, note, print_json, print_table, progress, say
 from edgernn.errors import InputError
 
 if TYPE_CHECKING:
@@ -140,9 +140,9 @@ def _print(results: Results, output: Path) -> None:
 
     print_table(results.task.name, *terminal_table(results))
     if results.answer is not None:
-        click.echo(f"\n{results.answer.headline}")
+        say(f"\n{results.answer.headline}")
         for sentence in results.answer.sentences:
-            click.echo(f"- {sentence}")
+            say(f"- {sentence}")
     if results.claims:
         print_table(
             "On your data", ("Claim", "Verdict", "Figures"), [(c.claim, c.verdict, c.figures) for c in results.claims]

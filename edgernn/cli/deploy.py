@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgernn.cli.connection import connection_options
-from edgernn.cli.output import json_option, note, print_json, print_table, progress
+from edgernn.cli.output import json_option, note, print_json, print_table, progress, say
 from edgernn.errors import CheckFailed, EdgernnError, EnvironmentProblem, InputError
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _write_firmware(artifact: Path, folder: Path) -> None:
     from edgernn.deployment.firmware import write_firmware
 
     for written in write_firmware(artifact, folder):
-        click.echo(written)
+        say(str(written))
     note("give the board edgernn_serial_read and edgernn_serial_write, and call edgernn_serial_poll in its loop.")
 
 
@@ -143,7 +143,7 @@ def _write_app(artifact: Path, folder: Path, data: Path | None, package: str) ->
     from edgernn.deployment.android import write_android_project
 
     for written in write_android_project(artifact, folder, data, package):
-        click.echo(written)
+        say(str(written))
     note(f"open {folder} with Android Studio; its README.md says what was not verified.")
 
 
@@ -156,7 +156,7 @@ def _remove(name: str, devices: tuple[str, ...], connection: Connection, *, as_j
         print_json({"schema": "edgernn.removal", "version": 1, "service": name, "devices": removed})
         return
     for device, was_there in removed.items():
-        click.echo(f"{device}: service '{name}' {'removed' if was_there else 'was not there'}")
+        say(f"{device}: service '{name}' {'removed' if was_there else 'was not there'}")
 
 
 def _conclude(found: list[Deployment | Failure], *, as_json: bool) -> None:

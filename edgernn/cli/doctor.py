@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from edgernn.cli.output import json_option, print_json, print_table
+from edgernn.cli.output import json_option, print_json, print_table, say
 from edgernn.doctor import Diagnosis, diagnose
 from edgernn.errors import EnvironmentProblem
 
@@ -54,12 +54,12 @@ def _document(diagnosis: Diagnosis) -> dict[str, object]:
 
 
 def _print(diagnosis: Diagnosis) -> None:
-    click.echo(f"edgernn {diagnosis.edgernn}, Python {diagnosis.python} ({diagnosis.executable})")
-    click.echo(diagnosis.platform)
+    say(f"edgernn {diagnosis.edgernn}, Python {diagnosis.python} ({diagnosis.executable})")
+    say(diagnosis.platform)
     if diagnosis.runtime:
-        click.echo(f".tflite files run on {diagnosis.runtime} {diagnosis.runtime_version}")
+        say(f".tflite files run on {diagnosis.runtime} {diagnosis.runtime_version}")
     else:
-        click.echo(".tflite files cannot run here: no runtime is installed")
+        say(".tflite files cannot run here: no runtime is installed")
     rows = [
         (
             finding.requirement.package,
@@ -70,10 +70,10 @@ def _print(diagnosis: Diagnosis) -> None:
         )
         for finding in diagnosis.findings
     ]
-    click.echo()
+    say()
     print_table("", ("Package", "Extra", "Version", "State", "Needed for"), rows)
     commands = dict.fromkeys(finding.install for finding in diagnosis.findings if finding.install)
     if commands:
-        click.echo("\nTo install what is missing:")
+        say("\nTo install what is missing:")
         for line in commands:
-            click.echo(f"  {line}")
+            say(f"  {line}")

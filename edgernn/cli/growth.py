@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgernn.cli.output import print_table
+from edgernn.cli.output import print_table, say
 from edgernn.errors import CheckFailed
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def check_growth(comparison: Comparison, limit: float) -> None:
 def print_comparison(comparison: Comparison, limit: float) -> None:
     """Print what has changed since an earlier profile."""
     worse = comparison.regressions(limit)
-    click.echo()
+    say()
     print_table(
         "against the earlier profile",
         ("Figure", "Before", "Now", "Growth", "Judged"),

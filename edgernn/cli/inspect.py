@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgernn.cli.output import json_option, kib, note, print_json, print_table
+from edgernn.cli.output import json_option, kib, note, print_json, print_table, say
 
 if TYPE_CHECKING:
     from edgernn.inspection import Inspection, Tensor
@@ -91,16 +91,16 @@ def _print(found: Inspection) -> None:
     ]
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
-        click.echo(f"{name:{width}}  {value}")
+        say(f"{name:{width}}  {value}")
     if found.layers:
         table = [
             (row.name, row.class_name, _shape(row.output_shape), row.parameters, row.macs, row.macs_per_step)
             for row in found.layers
         ]
-        click.echo()
+        say()
         print_table("", ("Layer", "Class", "Output", "Parameters", "MACs", "MACs per step"), table)
     if found.operators:
-        click.echo()
+        say()
         print_table("", ("Operator", "Count"), list(found.operators.items()))
     for text in found.notes:
         note(f"note: {text}")

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple, NoReturn
 import click
 from click.exceptions import Exit
 
-from edgernn.cli.output import wants_color
+from edgernn.cli.output import printable, wants_color
+from edgernn.cli.streams import discard_stdout, open_standard_streams
 from edgernn.errors import EdgernnError, UnsupportedError
 
 PROGRAM = "edgernn"
@@ -111,6 +112,7 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and end the process with its exit status."""
+    open_standard_streams()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -139,7 +141,7 @@ def guarded(action: Callable[[], int]) -> int:
         _echo("interrupted")
         return 130
     except BrokenPipeError:
-        _discard_stdout()
+        discard_stdout()
         return 141  # 128 + SIGPIPE, as of any program whose reader has gone
     except MemoryError as error:
         text = f"out of memory. {error}".strip()
@@ -147,7 +149,7 @@ def guarded(action: Callable[[], int]) -> int:
     except OSError as error:
         place = f" '{error.filename}'" if error.filename else ""
         full = error.errno in _DISK_FULL
-        _discard_stdout()
+        discard_stdout()
         return _fail(
             f"the system refused{place}: {error.strerror or error}.",
             "free some disk space." if full else "check that the path exists and that you may use it.",
@@ -183,7 +185,7 @@ def _report_all(error: EdgernnError) -> None:
     """Print the error; of a model that breaks several rules, each rule, then each hint once."""
     if isinstance(error, UnsupportedError):
         for message, _ in error.broken:
-            _report(message)
+            _report(printable(message, keep=""))
         for hint in dict.fromkeys(hint for _, hint in error.broken if hint):
             _report("", hint)
     else:
@@ -192,9 +194,9 @@ def _report_all(error: EdgernnError) -> None:
 
 def _report(message: str, hint: str = "") -> None:
     for line in message.splitlines():
-        _echo(click.style("error:", fg="red", bold=True) + f" {line}")
+        _echo(line, click.style("error:", fg="red", bold=True))
     if hint:
-        _echo(click.style("hint:", fg="cyan", bold=True) + f" {hint}")
+        _echo(printable(hint, keep=""), click.style("hint:", fg="cyan", bold=True))
 
 
 def _fail(message: str, hint: str) -> int:
@@ -223,17 +225,8 @@ def _print_traceback() -> None:
         _echo(traceback.format_exc().rstrip())
 
 
-def _echo(text: str) -> None:
+def _echo(text: str, label: str = "") -> None:
     """Print on stderr, in colour where that is wanted; there is nowhere to report that stderr is gone."""
+    line = f"{label} {printable(text)}" if label else printable(text)
     with contextlib.suppress(OSError):
-        click.echo(text, err=True, color=None if wants_color() else False)
-
-
-def _discard_stdout() -> None:
-    """Let what is still buffered go nowhere, so that the interpreter does not fail on it once more at its end."""
-    try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
-    except (OSError, ValueError):  # stdout may be no file at all, as in a test that captures it
-        pass
+        click.echo(line, err=True, color=None if wants_color() else False)

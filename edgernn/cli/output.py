@@ -22,12 +22,44 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _NUMBER = re.compile(r"[-+]?\d[\d,]*(\.\d+)?(e[-+]?\d+)?( ?[%x]| [A-Za-z]{1,3})?", re.IGNORECASE)
 _BLANK = frozenset({"", "-", "nan", "inf", "-inf"})
+# Of Unicode: marks of direction, isolates and overrides, line and paragraph separators, the byte order mark.
+_INVISIBLE = frozenset({0x61C, 0xFEFF, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070)})
 _WIDE = 10_000  # columns; a pipe has no width, so nothing may be cut off or wrapped there
 
 
 def wants_color() -> bool:
     """False if the user asks for plain text by setting NO_COLOR (https://no-color.org)."""
     return not os.environ.get("NO_COLOR")
+
+
+def printable(text: str, keep: str = "\n\t") -> str:
+    r"""The text with everything that could steer a terminal made visible: ``\x1b`` for an escape character.
+
+    Names and messages come from files that somebody else made. Control characters (C0, DEL and C1), and those of
+    Unicode that reorder or hide what stands around them, become what a Python string literal writes for them.
+
+    Args:
+        text: whatever is to be printed, before our own colours.
+        keep: control characters that stay.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(letter if letter in keep or not _steers(letter) else _visible(letter) for letter in text)
+
+
+def _steers(letter: str) -> bool:
+    code = ord(letter)
+    return code < 0x20 or 0x7F <= code < 0xA0 or code in _INVISIBLE or 0xD800 <= code < 0xE000
+
+
+def _visible(letter: str) -> str:
+    code = ord(letter)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def say(text: str = "") -> None:
+    """Print a line of a result on stdout; nothing in it can steer the terminal."""
+    click.echo(printable(text))
 
 
 def json_option(function: Function) -> Function:
@@ -46,7 +78,12 @@ def print_json(document: Mapping[str, Any]) -> None:
     if missing := [key for key in ("schema", "version") if key not in document]:
         raise ValueError(f"a JSON result must have the keys 'schema' and 'version'. Missing: {missing}")
     ordered = {"schema": document["schema"], "version": document["version"], **document}
-    click.echo(json.dumps(_plain(ordered), indent=2, allow_nan=False))
+    say(json_text(ordered, indent=2))
+
+
+def json_text(document: Mapping[str, Any], indent: int | None = None) -> str:
+    """A document as JSON of printable ASCII; see `print_json`."""
+    return json.dumps(_plain(document), indent=indent, allow_nan=False).replace("\x7f", "\\u007f")
 
 
 def _plain(value: Any) -> Any:
@@ -88,10 +125,17 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
         color_system="auto" if terminal and wants_color() else None,
         highlight=False,
     )
-    table = Table(title=Text(title, style="bold") if title else None, title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(
+        title=Text(printable(title), style="bold") if title else None, title_justify="left", box=box.SIMPLE_HEAD
+    )
     for index, column in enumerate(columns):
         numeric = _is_numeric([row[index] for row in cells])
-        table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold", no_wrap=not terminal)
+        table.add_column(
+            Text(printable(column, keep="")),
+            justify="right" if numeric else "left",
+            overflow="fold",
+            no_wrap=not terminal,
+        )
     for row in cells:
         table.add_row(*(Text(cell) for cell in row))  # Text, since a layer's name may hold what rich takes for markup
     with console.capture() as capture:
@@ -101,6 +145,11 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
 
 
 def _cell(value: object) -> str:
+    """What a table shows of a value; nothing in it may begin a line of its own."""
+    return printable(_shown(value), keep="")
+
+
+def _shown(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -125,7 +174,7 @@ def kib(size: int) -> str:
 
 def note(text: str) -> None:
     """Print a line on stderr, where everything that is not a result goes."""
-    click.echo(text, err=True)
+    click.echo(printable(text), err=True)
 
 
 class ProgressBar:
@@ -149,12 +198,12 @@ class ProgressBar:
     def restart(self, description: str, total: float | None) -> None:
         """Begin another stage, with a time of its own."""
         if self._bar is not None and self._task is not None:
-            self._bar.reset(self._task, description=description, total=total)
+            self._bar.reset(self._task, description=printable(description, keep=""), total=total)
 
     def describe(self, description: str) -> None:
         """Change the text beside the bar."""
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, description=description)
+            self._bar.update(self._task, description=printable(description, keep=""))
 
 
 @contextmanager

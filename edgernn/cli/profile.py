@@ -11,7 +11,7 @@ import click
 from edgernn.cli.connection import connection_options
 from edgernn.cli.growth import Share, check_growth, print_comparison
 from edgernn.cli.inspect import COUNTED
-from edgernn.cli.output import json_option, kib, note, print_json, print_table, progress
+from edgernn.cli.output import json_option, kib, note, print_json, print_table, progress, say
 from edgernn.errors import CheckFailed, InputError
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def command(
     if as_json:
         print_json(document)
     elif as_csv:
-        click.echo(csv_text(document), nl=False)
+        say(csv_text(document).rstrip())
     else:
         print_profile(found)
         if comparison is not None:
@@ -185,7 +185,7 @@ def print_profile(found: Profile) -> None:
     rows += _running_rows(found)
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
-        click.echo(f"{name:{width}}  {value}")
+        say(f"{name:{width}}  {value}")
     if contents.layers:
         layers = [(row.name, row.class_name, row.parameters, row.macs, row.macs_per_step) for row in contents.layers]
         _table("layers", ("Layer", "Class", "Parameters", "MACs", "MACs per step"), layers)
@@ -208,9 +208,9 @@ def print_profile(found: Profile) -> None:
         _table("operators", ("Operator", "Count"), list(contents.operators.items()))
     _print_times(found)
     if found.micro is not None and found.micro.runs:
-        click.echo("\nfor the firmware:")
+        say("\nfor the firmware:")
         for line in found.micro.resolver.lines:
-            click.echo(f"  {line}")
+            say(f"  {line}")
     if found.fit is not None:
         from edgernn.profiling.fit import fit_rows
 
@@ -276,7 +276,7 @@ def _running_rows(found: Profile) -> list[tuple[str, str]]:
 
 
 def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    click.echo()
+    say()
     print_table(title, columns, rows)
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import click
-
-from edgernn.cli.output import note, print_json, progress
+from edgernn.cli.output import note, print_json, progress, say
 from edgernn.profiling.latency import Plan
 
 
@@ -40,12 +38,12 @@ def profile_folder(
     if as_json:
         print_json(document)
     elif as_csv:
-        click.echo(csv_text(document), nl=False)
+        say(csv_text(document).rstrip())
     else:
         rows = c_rows(found)
         width = max(len(name) for name, _ in rows)
         for name, value in rows:
-            click.echo(f"{name:{width}}  {value}")
+            say(f"{name:{width}}  {value}")
     for text in found.notes:
         note(f"note: {text}")
     if history is not None:

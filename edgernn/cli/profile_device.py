@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from edgernn.cli.output import note, print_json, progress
+from edgernn.cli.output import note, print_json, progress, say
 from edgernn.errors import CheckFailed, InputError
 from edgernn.profiling.latency import Plan
 
@@ -56,12 +54,12 @@ def profile_device(
     if as_json:
         print_json(document)
     elif as_csv:
-        click.echo(csv_text(document), nl=False)
+        say(csv_text(document).rstrip())
     else:
         rows = profile_rows(found, document)
         width = max(len(name) for name, _ in rows)
         for name, value in rows:
-            click.echo(f"{name:{width}}  {value}")
+            say(f"{name:{width}}  {value}")
     for text in document["notes"]:
         note(f"note: {text}")
     if history is not None:

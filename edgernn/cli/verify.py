@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgernn.cli.output import json_option, note, print_json, print_table, progress
+from edgernn.cli.output import json_option, note, print_json, print_table, progress, say
 from edgernn.errors import CheckFailed
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _document(model: Path, artifact: Path, result: VerifyResult) -> dict[str, ob
 
 def _print(result: VerifyResult) -> None:
     against = "Keras" if result.oracle == "keras" else "edgernn's float reference"
-    click.echo(f"{result.scheme} on {result.runtime_package}, {result.samples} samples, against {against}")
+    say(f"{result.scheme} on {result.runtime_package}, {result.samples} samples, against {against}")
     rows: list[tuple[object, ...]] = [
         (errors.name, errors.max_error, errors.mean_error, f"{100 * errors.relative_error:.3g} %")
         for errors in result.outputs
@@ -125,12 +125,12 @@ def _print(result: VerifyResult) -> None:
     print_table("", ("Output", "Max error", "Mean error", "Relative error"), rows)
     if result.metric is not None:
         metric = result.metric
-        click.echo(f"{metric.name}: {metric.artifact:.4g}, of Keras {metric.keras:.4g}")
+        say(f"{metric.name}: {metric.artifact:.4g}, of Keras {metric.keras:.4g}")
     for saturation in result.saturation:
         if saturation.fraction:
-            click.echo(
+            say(
                 f"saturation: {100 * saturation.fraction:.2g} % of '{saturation.name}' is beyond "
                 f"{saturation.low:.4g} ... {saturation.high:.4g}"
             )
     if result.passed:
-        click.echo(f"passed: {100 * result.relative_error:.3g} % is within {100 * result.tolerance:.3g} %")
+        say(f"passed: {100 * result.relative_error:.3g} % is within {100 * result.tolerance:.3g} %")

@@ -8,7 +8,7 @@ and read inside: one copy per step instead of three, and two windows of memory i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -89,9 +89,26 @@ def lower_scan(node: Node, scan: Scan, g: Subgraph, form: Loop, lower_graph: Low
     limit = cond.integers(scan.steps)
     cond.emit("LESS", [loop.cond_inputs[0], limit], [goes_on], "int32", options="LessOptions")
     cond.target.inputs, cond.target.outputs = tuple(loop.cond_inputs), (goes_on,)
-    body.target.inputs, body.target.outputs = tuple(loop.body_inputs), tuple(loop.body_outputs)
+    body.target.inputs, body.target.outputs = tuple(loop.body_inputs), tuple(_unshared(body, loop))
     attributes: dict[str, Any] = {"condSubgraphIndex": cond.index, "bodySubgraphIndex": body.index}
     g.emit("WHILE", loop.starts, loop.results, "", options="WhileOptions", **attributes)
+
+
+def _unshared(body: Subgraph, loop: _Loop) -> list[int]:
+    """The body's outputs, a copy of those that are another loop variable as it came or that are two outputs at once.
+
+    LiteRT copies one output after the other onto the body's inputs, so an input that is handed on as a later variable
+    is overwritten before its turn: a delay line would hold one number everywhere.
+    """
+    found: list[int] = []
+    for k, index in enumerate(loop.body_outputs):
+        moved = index in loop.body_inputs and index != loop.body_inputs[k]
+        if moved or index in found:
+            tensor = body.target.tensors[index]
+            index = body.add(replace(tensor, data=None))
+            reshape(body, loop.body_outputs[k], index, tensor.shape)
+        found.append(index)
+    return found
 
 
 def _through_variable(g: Subgraph, body: Subgraph, sequence: Value) -> int:

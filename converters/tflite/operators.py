@@ -7,6 +7,7 @@ from typing import assert_never
 import numpy as np
 
 from edgernn.converters.tflite.convolution import lower_conv, lower_pool
+from edgernn.converters.tflite.detours import cast, cut_bools, take_detour
 from edgernn.converters.tflite.flatbuffer import schema
 from edgernn.converters.tflite.functions import lower_unary
 from edgernn.converters.tflite.loop import Loop, lower_scan
@@ -29,6 +30,11 @@ def lower_graph(graph: Graph, subgraph: Subgraph, form: Loop) -> None:
 
 def lower_node(node: Node, g: Subgraph) -> None:
     """Append one node other than a scan."""
+    detour = take_detour(node, g)
+    if detour is not None:
+        lower_node(detour, g)
+        cast(g, detour.output, node.output)
+        return
     operator, x = node.operator, node.inputs[0]
     outputs = [g.tensor(value) for value in node.outputs]
     dtype = x.dtype
@@ -56,6 +62,10 @@ def lower_node(node: Node, g: Subgraph) -> None:
         case ops.Concat(axis=axis):
             inputs = [g.batched(value) for value in node.inputs]
             g.emit("CONCATENATION", inputs, outputs, dtype, options="ConcatenationOptions", axis=axis_of(axis))
+        case ops.Split(sizes=sizes, axis=axis) if dtype == "bool":
+            cut_bools(g, x, outputs, sizes, axis_of(axis))
+        case ops.Split(sizes=sizes, axis=axis) if dtype == "bool":
+            cut_bools(g, x, outputs, sizes, axis_of(axis))
         case ops.Split(sizes=sizes, axis=axis):
             _split(g, g.batched(x), outputs, sizes, axis_of(axis), dtype)
         case ops.Slice(begin=begin, end=end, stride=stride):
@@ -93,6 +103,10 @@ def lower_node(node: Node, g: Subgraph) -> None:
             g.emit("SELECT_V2", inputs, outputs, dtype, options="SelectV2Options")
         case ops.FusedLstm():
             _fused_lstm(node, g)
+        case ops.Unstack() if dtype == "bool":
+            cut_bools(g, x, outputs, (1,) * len(outputs), 1, drop=True)
+        case ops.Unstack() if dtype == "bool":
+            cut_bools(g, x, outputs, (1,) * len(outputs), 1, drop=True)
         case ops.Unstack():
             count = len(outputs)
             g.emit("UNPACK", [g.batched(x)], outputs, dtype, options="UnpackOptions", num=count, axis=1)

@@ -46,7 +46,7 @@ class Subgraph:
             shape = value.shape if value.data is not None else (1, *value.shape)
             form = value.quantization
             tensor = TfTensor(shape, value.dtype, value.data)
-            self.known[value] = self._add(_with_form(tensor, form))
+            self.known[value] = self.add(_with_form(tensor, form))
         return self.known[value]
 
     def batched(self, value: Value) -> int:
@@ -62,18 +62,18 @@ class Subgraph:
     def scratch(self, shape: Sequence[int], like: Value | None = None, dtype: str = "", form: Any = None) -> int:
         """A tensor without a value in the graph; with `like`, of that value's type and scale."""
         quantization = form if form is not None else (like.quantization if like else None)
-        return self._add(_with_form(TfTensor(tuple(shape), dtype or (like.dtype if like else "")), quantization))
+        return self.add(_with_form(TfTensor(tuple(shape), dtype or (like.dtype if like else "")), quantization))
 
     def constant(self, data: np.ndarray, form: Quantization | None = None) -> int:
         """A constant tensor; equal ones are one tensor."""
         key = (data.dtype.str, data.shape, data.tobytes(), form)
         if key not in self.known:
-            self.known[key] = self._add(_with_form(TfTensor(data.shape, data.dtype.name, data), form))
+            self.known[key] = self.add(_with_form(TfTensor(data.shape, data.dtype.name, data), form))
         return self.known[key]
 
     def variable(self, shape: Sequence[int]) -> int:
         """A float32 tensor that an operator updates and the runtime keeps between calls."""
-        return self._add(TfTensor(tuple(shape), "float32", variable=True))
+        return self.add(TfTensor(tuple(shape), "float32", variable=True))
 
     def integers(self, values: int | Sequence[Any]) -> int:
         """An int32 constant: an axis, a shape, sizes."""
@@ -102,7 +102,8 @@ class Subgraph:
         """Name a tensor: graph inputs and outputs only."""
         self.target.tensors[index] = replace(self.target.tensors[index], name=name)
 
-    def _add(self, tensor: TfTensor) -> int:
+    def add(self, tensor: TfTensor) -> int:
+        """Add a tensor as it is."""
         self.target.tensors.append(tensor)
         return len(self.target.tensors) - 1
 

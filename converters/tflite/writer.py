@@ -49,12 +49,12 @@ def write(
     inputs = [(value.name, main.tensor(value)) for value in graph.inputs[:given]]
     lower_graph(graph, main, loop)
     names = names or [value.name for value in answers]
-    outputs = list(zip(names, own_tensors(main, answers, set()), strict=True))
+    # What leaves as it came, or twice, is copied: every input and every output has a name of its own.
+    taken = {index for _, index in inputs}
+    outputs = list(zip(names, own_tensors(main, answers, taken), strict=True))
     if kept:
         store_states(main, states)
     else:
-        # A next state that is also an answer, or a state that stays as it is, is copied: each has its own name.
-        taken = {index for _, index in outputs} | {main.tensor(state.value) for state in states}
         following = own_tensors(main, [state.next for state in states], taken)
         outputs += zip(map(next_name, states), following, strict=True)
     for name, index in [*inputs, *outputs]:

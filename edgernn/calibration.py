@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from edgernn.errors import UnsupportedError
 from edgernn.graph import Graph, Value
 from edgernn.graph import operators as ops
 from edgernn.reference import evaluate
@@ -18,6 +19,8 @@ CLIP_METHODS: tuple[ClipMethod, ...] = ("minmax", "percentile", "mse")
 _KEPT_PER_OBSERVATION = 256  # values kept of each observed array, evenly spaced: enough for a 99.9 percentile
 _KEPT = 1 << 17
 _PERCENTILE = 99.9
+# A scale is a float32, and that of an accumulator the product of two: beyond, it would be infinite.
+LARGEST = 1e15
 WIDEST = 512  # columns of a matrix whose weights are rounded to the data; beyond, the cubic cost is felt
 _BATCH_ELEMENTS = 1 << 24  # bounds the memory of one calibration batch
 
@@ -74,13 +77,18 @@ def multiplied_values(graph: Graph) -> set[Value]:
     }
 
 
-def calibrate(graph: Graph, samples: Mapping[str, np.ndarray]) -> Statistics:
+def calibrate(graph: Graph, samples: Mapping[str, np.ndarray], longest: int | None = None) -> Statistics:
     """Run the float reference over `samples` and pool each float tensor's values over samples and steps.
 
     Args:
         graph: a float graph.
         samples: `[samples, *shape]` per graph input.
+        longest: steps of a loop that are enough to look at; None looks at all.
+
+    Raises:
+        UnsupportedError: a layer's weights or what it computes are beyond `LARGEST`, which no scale can follow.
     """
+    check_constants(graph)
     multiplied = multiplied_values(graph)
     sums: dict[Value, np.ndarray] = {}
     counts: dict[Value, int] = {}
@@ -91,8 +99,8 @@ def calibrate(graph: Graph, samples: Mapping[str, np.ndarray]) -> Statistics:
     def observe(value: Value, array: np.ndarray) -> None:
         if value.dtype != "float32" or not array.size:
             return
-        lows[value] = min(lows.get(value, np.inf), float(array.min()))
-        highs[value] = max(highs.get(value, -np.inf), float(array.max()))
+        lows[value] = float(np.minimum(lows.get(value, np.inf), array.min()))  # a NaN stays one
+        highs[value] = float(np.maximum(highs.get(value, -np.inf), array.max()))
         pool = kept.setdefault(value, [])
         if len(pool) * _KEPT_PER_OBSERVATION < _KEPT:
             pool.append(_subsample(array))
@@ -106,9 +114,49 @@ def calibrate(graph: Graph, samples: Mapping[str, np.ndarray]) -> Statistics:
     batch = max(1, _BATCH_ELEMENTS // max(widest, 1))
     count = next(iter(samples.values())).shape[0]
     for start in range(0, count, batch):
-        evaluate(graph, {name: array[start : start + batch] for name, array in samples.items()}, observe)
+        evaluate(graph, {name: array[start : start + batch] for name, array in samples.items()}, observe, longest)
+    _check_ranges(graph, lows, highs)
     ranges = {value: Range(lows[value], highs[value], np.concatenate(kept[value])) for value in lows}
     return Statistics(ranges, {value: total / counts[value] for value, total in sums.items()})
+
+
+def check_constants(graph: Graph) -> None:
+    """See that weights are numbers that scales can follow.
+
+    Raises:
+        UnsupportedError: some are not; the layers are named.
+    """
+    broken = []
+    for node in graph.walk():
+        for value in node.inputs:
+            if value.data is not None and value.dtype == "float32" and value.data.size:
+                largest = float(np.abs(value.data).max())
+                if not largest <= LARGEST:
+                    broken.append(_beyond(node.layer, "weights", largest, "retrain it: its training blew up."))
+    if broken:
+        raise UnsupportedError(dict.fromkeys(broken))
+
+
+def _check_ranges(graph: Graph, lows: Mapping[Value, float], highs: Mapping[Value, float]) -> None:
+    largest = {value: float(np.maximum(abs(lows[value]), abs(highs[value]))) for value in lows}  # NaN stays NaN
+    given = [value for value in graph.inputs if not largest.get(value, 0.0) <= LARGEST]
+    if given:
+        raise UnsupportedError(
+            (
+                f"input '{value.name}': calibration samples must be within +-{LARGEST:g}. Found: {largest[value]:g}.",
+                "scale the inputs to ordinary units, in training too.",
+            )
+            for value in given
+        )
+    for node in graph.walk():
+        for value in node.outputs:
+            if not largest.get(value, 0.0) <= LARGEST:  # the first; what follows suffers from it
+                hint = "look for weights or inputs that are far too large."
+                raise UnsupportedError([_beyond(node.layer, "what it computes", largest[value], hint)])
+
+
+def _beyond(layer: str, what: str, largest: float, hint: str) -> tuple[str, str]:
+    return f"layer '{layer}': {what} must be within +-{LARGEST:g}. Found: {largest:g}.", hint
 
 
 def clip(range_: Range, method: ClipMethod, *, bits: int) -> tuple[float, float]:
@@ -122,6 +170,8 @@ def clip(range_: Range, method: ClipMethod, *, bits: int) -> tuple[float, float]
     if method == "percentile":
         tail = (100 - _PERCENTILE) / 2
         low, high = np.percentile(range_.kept, [tail, 100 - tail])
+        if max(-low, high) * 255 < range_.largest:  # the rare values are all there is: none but they fill a step
+            return range_.low, range_.high
         return float(min(low, 0)), float(max(high, 0))
     best = (np.inf, range_.low, range_.high)
     for shrink in np.linspace(1.0, 0.4, 25):

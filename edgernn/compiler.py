@@ -32,7 +32,7 @@ from edgernn.passes import (
     unroll,
 )
 from edgernn.quantization import Plan, fold_biases, quantize
-from edgernn.quantization.weights_only import dynamic_weights, half_weights, white_noise
+from edgernn.quantization.weights_only import NOISY_STEPS, dynamic_weights, half_weights, white_noise
 from edgernn.streaming.options import StreamOptions
 from edgernn.targets import INTEGER_SCHEMES, Form, Io, Scheme, Target
 
@@ -120,7 +120,11 @@ def _moments(graph: Graph, calibration: Mapping[str, np.ndarray] | None) -> Mapp
     fused = any(isinstance(node.operator, ops.FusedLstm) for node in graph.nodes)
     if fused or not multiplied_values(graph):
         return {}
-    return calibrate(graph, calibration or white_noise(graph)).moments
+    if calibration:
+        return calibrate(graph, calibration).moments
+    noise = white_noise(graph)
+    samples = max((len(array) for array in noise.values()), default=1)
+    return calibrate(graph, noise, longest=max(1, NOISY_STEPS // samples)).moments
 
 
 def _hoisted(graph: Graph) -> Graph:

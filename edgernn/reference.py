@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import assert_never
 
 import numpy as np
@@ -20,19 +21,23 @@ Array = np.ndarray
 Compute = Callable[[Node, list[Array], Observer | None], list[Array]]
 
 
-def evaluate(graph: Graph, inputs: Mapping[str, Array], observe: Observer | None = None) -> dict[str, Array]:
-    """Run a float graph.
+def evaluate(
+    graph: Graph, inputs: Mapping[str, Array], observe: Observer | None = None, longest: int | None = None
+) -> dict[str, Array]:
+    """Run a float graph. Numbers that float32 cannot hold become infinite or NaN, without a warning.
 
     Args:
         graph: before quantization.
         inputs: one array `[samples, *shape]` per graph input, by name.
         observe: called with every value and its array, once per step inside scans.
+        longest: steps of a scan that are computed; those behind are taken to repeat them. None computes all.
 
     Returns:
         One array `[samples, *shape]` per graph output, by name.
     """
     arrays = {value: np.asarray(inputs[value.name]) for value in graph.inputs}
-    run(graph, arrays, observe)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        run(graph, arrays, observe, compute_float if longest is None else _shortened(longest))
     return {value.name: _read(arrays, value, next(iter(inputs.values())).shape[0]) for value in graph.outputs}
 
 
@@ -163,6 +168,20 @@ def _pool(operator: ops.Pool, x: Array) -> Array:
         padding = same_padding(x.shape[1], operator.size, operator.stride)
         x = np.pad(x, [(0, 0), padding, *[(0, 0)] * (x.ndim - 2)], constant_values=np.nan)
     return np.asarray(reduce(taps(x, operator.size, operator.stride, 1), axis=2))
+
+
+def _shortened(longest: int) -> Compute:
+    """Float arithmetic that computes only the first steps of a long loop."""
+
+    def compute(node: Node, x: list[Array], observe: Observer | None) -> list[Array]:
+        operator = node.operator
+        if not isinstance(operator, Scan):
+            return compute_float(node, x, observe)
+        results = scan(replace(operator, steps=min(operator.steps, longest)), node, x, observe, compute)
+        again = np.arange(operator.steps) % longest
+        return [*results[: operator.carries], *(array[:, again] for array in results[operator.carries :])]
+
+    return compute
 
 
 def scan(operator: Scan, node: Node, x: list[Array], observe: Observer | None, compute: Compute) -> list[Array]:

@@ -13,6 +13,7 @@ from edgernn.quantization.arithmetic import Plan
 from edgernn.quantization.scales import ScaleGroups, from_range, with_margin
 from edgernn.quantization.types import choose_types
 from edgernn.quantization.weights import (
+    least_scale,
     quantize_bias,
     quantize_kernel,
     quantize_to_data,
@@ -211,13 +212,13 @@ class _Quantizer:
             return operator, [*inputs, quantize_without_bias(kernel, moments)]
         # Without a bias, one of zeros: it takes up the mean of the rounding error, and convolutions insist on one.
         bias = node.inputs[-1] if operator.bias else zero_bias(f"{node.output.name}_bias", node.output.shape[-1])
+        least = least_scale(bias, inputs[0], wide=self.plan.wide_bias)
+        channels, largest = self.plan.per_channel, self.plan.largest_sum
         if moments is None:
-            kernel = quantize_kernel(
-                kernel, operator, per_channel=self.plan.per_channel, largest_sum=self.plan.largest_sum
-            )
+            kernel = quantize_kernel(kernel, operator, per_channel=channels, largest_sum=largest, least=least)
         else:
             kernel, bias = quantize_to_data(
-                kernel, bias, moments, per_channel=self.plan.per_channel, largest_sum=self.plan.largest_sum
+                kernel, bias, moments, per_channel=channels, largest_sum=largest, least=least
             )
         integers = quantize_bias(bias, inputs[0], kernel, operator, wide=self.plan.wide_bias)
         return replace(operator, bias=True), [*inputs, kernel, integers]

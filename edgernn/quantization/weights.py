@@ -11,6 +11,10 @@ from edgernn.graph import operators as ops
 from edgernn.quantization.rounding import round_to_data
 
 _INT32_LIMIT = 2**31 - 1
+# Of a bias as an integer, by the accumulator that it is the first term of: with 8-bit inputs, half of 31 bits; with
+# 16-bit ones, what `largest_sum` leaves of 31, or the 40 that Ethos-U takes of 64.
+_LARGEST_BIAS = {"int8": 2.0**30, "int32": 2.0**25, "int64": 2.0**39}
+_NOTHING = 1e-20  # weights below are zero: nothing that they are multiplied with makes them count
 
 
 def channel_axis(operator: ops.Operator) -> int:
@@ -19,7 +23,12 @@ def channel_axis(operator: ops.Operator) -> int:
 
 
 def symmetric(
-    array: np.ndarray, *, axis: int | None = None, levels: int = 127, largest_sum: float = np.inf
+    array: np.ndarray,
+    *,
+    axis: int | None = None,
+    levels: int = 127,
+    largest_sum: float = np.inf,
+    least: np.ndarray | None = None,
 ) -> Quantization:
     """Zero point 0 and the largest magnitude at `levels`, per tensor or per element of `axis`.
 
@@ -28,6 +37,7 @@ def symmetric(
         axis: that has a scale for each element.
         levels: the largest integer.
         largest_sum: of the integers' magnitudes that share a scale; where it would be passed, the scale is coarser.
+        least: the smallest scale, per element of the output's axis; see `least_scale`.
     """
     magnitude = np.abs(array.astype("f8"))
     if axis is None:
@@ -36,23 +46,49 @@ def symmetric(
         others = tuple(k for k in range(array.ndim) if k != axis)
         largest, total = magnitude.max(axis=others), magnitude.sum(axis=others)
     count = array.size / largest.size  # of numbers that share a scale, each of which may be rounded up by a half
-    scales = np.maximum(np.where(largest > 0, largest, 1.0) / levels, total / max(largest_sum - count / 2, 1.0))
+    scales = np.maximum(np.where(largest > _NOTHING, largest, 1.0) / levels, total / max(largest_sum - count / 2, 1.0))
+    if least is not None:
+        scales = np.maximum(scales, least.max() if axis is None else least)
     return Quantization(tuple(float(np.float32(scale)) for scale in scales), 0, axis or 0)
 
 
-def quantize_kernel(kernel: Value, operator: ops.Operator, *, per_channel: bool, largest_sum: float = np.inf) -> Value:
+def least_scale(bias: Value, x: Value, *, wide: bool) -> np.ndarray:
+    """Per output, the smallest scale of weights in whose units, times the input's, the bias leaves room for the sum.
+
+    Where weights are tiny beside the bias, a scale of their own would make an integer of it that no accumulator holds.
+    """
+    if x.quantization is None:
+        raise ValueError("weights are quantized after their input")
+    largest = _LARGEST_BIAS["int8" if x.dtype == "int8" else "int64" if wide else "int32"]
+    return np.abs(bias.constant.astype("f8")) / (largest * x.quantization.scale)
+
+
+def quantize_kernel(
+    kernel: Value,
+    operator: ops.Operator,
+    *,
+    per_channel: bool,
+    largest_sum: float = np.inf,
+    least: np.ndarray | None = None,
+) -> Value:
     """int8 in [-127, 127]; convolutions always have one scale per output channel, as their kernels expect."""
     axis = channel_axis(operator) if per_channel or not isinstance(operator, ops.Affine) else None
-    quantization = symmetric(kernel.constant, axis=axis, largest_sum=largest_sum)
+    quantization = symmetric(kernel.constant, axis=axis, largest_sum=largest_sum, least=least)
     integers = np.clip(quantization.quantize(kernel.constant, "int8"), -127, 127).astype("int8")
     return replace(kernel, dtype="int8", data=integers, quantization=quantization)
 
 
 def quantize_to_data(
-    kernel: Value, bias: Value, moments: np.ndarray, *, per_channel: bool, largest_sum: float = np.inf
+    kernel: Value,
+    bias: Value,
+    moments: np.ndarray,
+    *,
+    per_channel: bool,
+    largest_sum: float = np.inf,
+    least: np.ndarray | None = None,
 ) -> tuple[Value, Value]:
     """int8 weights of an Affine rounded by `round_to_data`, and the real bias that goes with them."""
-    quantization = symmetric(kernel.constant, axis=0 if per_channel else None, largest_sum=largest_sum)
+    quantization = symmetric(kernel.constant, axis=0 if per_channel else None, largest_sum=largest_sum, least=least)
     integers, shifted = round_to_data(kernel.constant, np.asarray(quantization.scales), moments, bias.constant)
     return replace(kernel, dtype="int8", data=integers, quantization=quantization), replace(bias, data=shifted)
 

@@ -61,7 +61,7 @@ def convert(
         io: type of inputs and outputs; by default float32 for a phone, the scheme's integers for a micro.
         clip: how much of the calibrated ranges to keep: minmax, percentile or mse.
         format: tflite, or c for a folder of C99 that needs no runtime.
-        name: prefix of the identifiers in C; by default the name of the folder.
+        name: prefix of the identifiers in C; by default made from the name of the folder.
         streaming: a model that takes one frame, or a hop of them, and keeps its state, instead of a whole window.
         hop: frames per step; by default the fewest that the model's strides allow.
         lookahead: for how many frames an answer may be late, for layers that look ahead.

@@ -10,7 +10,8 @@ from typing import Any
 from edgernn.calibration import CLIP_METHODS
 from edgernn.converted import DEFAULT_CLIP, ConvertResult, OnProgress, check_overwrites, no_samples
 from edgernn.converters.c.compile import CIo, CScheme, lower, write_functions
-from edgernn.converters.c.folder import check_folder, legal_name, write_project
+from edgernn.converters.c.folder import check_folder, write_project
+from edgernn.converters.c.naming import PART, legal_name, name_from, note_of
 from edgernn.converters.c.project import project_files
 from edgernn.converters.keras.reader import read_model
 from edgernn.errors import InputError, one_of
@@ -47,7 +48,8 @@ def convert_c(
     kept = one_of("clip", clip, CLIP_METHODS) if clip is not None else DEFAULT_CLIP
     if scheme == "int8" and calibration is None:
         raise no_samples(scheme, "float32")
-    prefix = legal_name(name if name is not None else Path(output).name if output is not None else "model")
+    called = os.path.basename(os.path.abspath(output)) if output is not None else PART
+    prefix = legal_name(name) if name is not None else name_from(called)
     if output is not None:
         check_folder(Path(output))
         check_overwrites(output, model, calibration)
@@ -87,7 +89,11 @@ def convert_c(
         io=wanted_io,
         clip=kept if scheme == "int8" else None,
         seconds=time.perf_counter() - start,
-        notes=(*read.notes, *([f"there is no step function: {program.no_step}."] if program.step is None else [])),
+        notes=(
+            *read.notes,
+            *(note_of(called, prefix) if name is None else ()),
+            *([f"there is no step function: {program.no_step}."] if program.step is None else []),
+        ),
         files=files,
     )
 

@@ -1,8 +1,7 @@
-"""The name of a model in C, and its folder on disk, which is written whole or not at all."""
+"""A model in C on disk: a folder that is written whole or not at all."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,30 +9,6 @@ from edgernn.errors import InputError
 from edgernn.files import write_folder
 
 DESCRIPTION = "edgernn.json"
-_C_WORDS = """
-    auto break case char const continue default do double else enum extern float for goto if inline int long register
-    restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main
-    alignas alignof and asm bool catch class constexpr delete explicit export false friend mutable namespace new
-    noexcept not nullptr operator or private protected public template this throw true try typeid typename using
-    virtual wchar_t xor
-"""
-_RESERVED = frozenset(_C_WORDS.split())  # C's, and C++'s, since the header may be included there
-
-
-def legal_name(name: str) -> str:
-    """The name, if C and C++ take it as an identifier.
-
-    Raises:
-        InputError: they do not.
-    """
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in _RESERVED or name.startswith("edgernn"):
-        hint = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
-        hint = hint if re.match(r"[A-Za-z]", hint) and hint not in _RESERVED else "model"
-        raise InputError(
-            f"name: must be a C identifier that is no keyword and does not begin with edgernn. Found: '{name}'.",
-            hint=f"name the folder '{hint}' with --output, or give --name {hint}.",
-        )
-    return name
 
 
 def write_project(files: Mapping[str, str], folder: Path) -> None:

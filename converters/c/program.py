@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from edgernn.converters.c.naming import constant_names
+
 # Buffers begin and end at multiples of this many elements, so that kernels may read whole words of them.
 GRANULE = 4
 C_TYPES = {
@@ -111,21 +113,19 @@ class Constants:
     Attributes:
         prefix: of their names.
         arrays: by name, in order of first use.
-        weight_bytes: of those that are a model's parameters.
     """
 
     prefix: str
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     known: dict[tuple[str, bytes], str] = field(default_factory=dict)
+    names: dict[str, Iterator[str]] = field(default_factory=dict)  # that are left, by the name in the model
 
     def add(self, name: str, array: np.ndarray) -> str:
         """The C name of an array."""
         key = array.dtype.str, array.tobytes()
         if key not in self.known:
-            base = f"{self.prefix}_{re.sub(r'[^A-Za-z0-9]+', '_', name).strip('_') or 'c'}"
-            chosen, k = base, 2
-            while chosen in self.arrays:
-                chosen, k = f"{base}_{k}", k + 1
+            left = self.names.setdefault(name, constant_names(self.prefix, name))
+            chosen = next(each for each in left if each not in self.arrays)
             self.known[key] = chosen
             self.arrays[chosen] = array
         return self.known[key]

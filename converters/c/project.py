@@ -15,6 +15,7 @@ from edgernn.converters.c.compile import Program, names
 from edgernn.converters.c.described import frame_sizes, state_layout, stream_description
 from edgernn.converters.c.elements import float_literal
 from edgernn.converters.c.folder import DESCRIPTION
+from edgernn.converters.c.naming import in_comment
 from edgernn.converters.c.program import C_TYPES, MEMBERS, Pool
 from edgernn.converters.c.runtime_files import called_headers, with_included
 from edgernn.graph import Value
@@ -34,6 +35,11 @@ class Described:
     about: str
     value: Value
     role: str  # the parameter's name
+
+    @property
+    def variable(self) -> str:
+        """Of an example, outside of functions too, where math.h has a y0 and a y1."""
+        return f"{self.role[0]}_{self.role[1:]}" if self.role[1:] else self.role
 
     @property
     def ctype(self) -> str:
@@ -101,10 +107,10 @@ def _described(program: Program) -> tuple[list[Described], list[Described]]:
     ):
         for role, value in zip(names(values, single), values, strict=True):
             shape = " x ".join(map(str, value.shape)) or "1"
-            about = f"{what} '{value.name}', {shape}"
+            about = f"{what} '{in_comment(value.name)}', {shape}"
             if value.name in masks:
                 mask = masks[value.name]
-                about = f"mask, {shape}: 1 where a step of '{mask.source}' differs from {mask.value:g}"
+                about = f"mask, {shape}: 1 where a step of '{in_comment(mask.source)}' differs from {mask.value:g}"
             result.append(Described(value.name, role.upper(), about, value, role))
     return inputs, outputs
 
@@ -118,7 +124,7 @@ def _context(
     frames = frame_sizes(program, [each.role for each in (*inputs, *outputs)])
     tensors = [
         {
-            "name": each.name,
+            "name": in_comment(each.name),
             "macro": each.macro,
             "about": each.about,
             "ctype": each.ctype,
@@ -130,8 +136,8 @@ def _context(
         }
         for each in (*inputs, *outputs)
     ]
-    used = [f"{each.ctype} {each.role}[{frames[each.role] or each.size}]" for each in (*inputs, *outputs)]
-    arguments = ", ".join(each.role for each in (*inputs, *outputs))
+    used = [f"{each.ctype} {each.variable}[{frames[each.role] or each.size}]" for each in (*inputs, *outputs)]
+    arguments = ", ".join(each.variable for each in (*inputs, *outputs))
     constant_bytes = sum(array.nbytes for array in program.constants.arrays.values())
     states = _largest([program.states])
     state_bytes = states.bytes if streamed else 0
@@ -157,14 +163,14 @@ def _context(
         "run": program.run.lines,
         "step": step.lines if step else (),
         "reset": program.reset or ("    (void)state;",),
-        "no_step": program.no_step,
+        "no_step": in_comment(program.no_step),
         "hop": program.streamed.hop if program.streamed else 0,
         "delay": max(output.skip for output in program.streamed.outputs) if program.streamed else 0,
         "headers": called_headers(program),
         "floats": about["scheme"] == "float32",
         "arrays": [_array(array_name, array) for array_name, array in program.constants.arrays.items()],
         "declarations": used,
-        "frame_names": " and ".join(each.role for each in inputs),
+        "frame_names": " and ".join(each.variable for each in inputs),
         "step_arguments": f"&state, {arguments}, &scratch",
         "run_arguments": f"{arguments}, &scratch",
         "outputs": [{"count": frames[each.role] or each.size, "real": _real(each, name)} for each in outputs],
@@ -212,9 +218,9 @@ def _array(name: str, array: np.ndarray) -> dict[str, Any]:
 
 def _real(each: Described, name: str) -> str:
     if not each.scale:
-        return f"(double){each.role}[i]"
+        return f"(double){each.variable}[i]"
     prefix = f"{name.upper()}_{each.macro}"
-    return f"(double)({prefix}_SCALE * (float)({each.role}[i] - {prefix}_ZERO_POINT))"
+    return f"(double)({prefix}_SCALE * (float)({each.variable}[i] - {prefix}_ZERO_POINT))"
 
 
 def _example(name: str, declarations: Sequence[str], arguments: str, streamed: bool) -> str:

@@ -174,11 +174,8 @@ def _program(project: CProject) -> str:
     """The main program; `@` stands for the model's name."""
     types = {"int8": "int8_t", "int16": "int16_t", "float32": "float", "bool": "uint8_t"}
 
-    def named(infos: int, single: str) -> list[str]:
-        return [single] if infos == 1 else [f"{single}{k}" for k in range(infos)]
-
-    inputs = list(zip(named(len(project.inputs), "x"), project.inputs, strict=True))
-    outputs = list(zip(named(len(project.outputs), "y"), project.outputs, strict=True))
+    inputs = [(f"in{number}", info) for number, info in enumerate(project.inputs)]
+    outputs = [(f"out{number}", info) for number, info in enumerate(project.outputs)]
     arguments = ", ".join(name for name, _ in (*inputs, *outputs))
 
     def declared(tensors: list[tuple[str, object]]) -> str:

@@ -92,8 +92,8 @@ def compile_static(project: CProject, source: str, architecture: str, device: st
 
 def runner_source(project: CProject) -> str:
     """`programs/run_model.c` for a model."""
-    inputs = _named(project.inputs, "x")
-    outputs = _named(project.outputs, "y")
+    inputs = _named(project.inputs, "in")
+    outputs = _named(project.outputs, "out")
     declared = "".join(f"static {C_TYPES[info.dtype]} {name}[{_count(info)}];\n" for name, info in inputs + outputs)
     read, at = "", 0
     for name, info in inputs:
@@ -121,8 +121,8 @@ def filled(program: str, words: Mapping[str, str]) -> str:
     return text
 
 
-def _named(infos: Sequence[TensorInfo], letter: str) -> list[tuple[str, TensorInfo]]:
-    return [(f"{letter}{number}", info) for number, info in enumerate(infos)]
+def _named(infos: Sequence[TensorInfo], word: str) -> list[tuple[str, TensorInfo]]:
+    return [(f"{word}{number}", info) for number, info in enumerate(infos)]
 
 
 def _count(info: TensorInfo) -> int:

@@ -21,7 +21,7 @@ def firmware_files(project: CProject, digest: str) -> dict[str, str]:
         project: the model.
         digest: SHA-256 of its folder, by which host and board know that they have the same.
     """
-    inputs, outputs = _named(project.inputs, "x"), _named(project.outputs, "y")
+    inputs, outputs = _named(project.inputs, "in"), _named(project.outputs, "out")
     declared = "".join(f"static {_TYPES[info.dtype]} {name}[{_count(info)}];\n" for name, info in inputs + outputs)
     read, input_bytes = _copies(inputs, "    memcpy({name}, input + {at}, sizeof {name});\n")
     write, output_bytes = _copies(outputs, "    memcpy(output + {at}, {name}, sizeof {name});\n")
@@ -59,8 +59,8 @@ def _copies(tensors: Sequence[tuple[str, TensorInfo]], text: str) -> tuple[str, 
     return lines, at
 
 
-def _named(infos: Sequence[TensorInfo], letter: str) -> list[tuple[str, TensorInfo]]:
-    return [(f"{letter}{number}", info) for number, info in enumerate(infos)]
+def _named(infos: Sequence[TensorInfo], word: str) -> list[tuple[str, TensorInfo]]:
+    return [(f"{word}{number}", info) for number, info in enumerate(infos)]
 
 
 def _count(info: TensorInfo) -> int:

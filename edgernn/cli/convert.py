@@ -50,7 +50,7 @@ from edgernn.cli.output import json_option, kib, note, print_json, print_table, 
 @click.option("--hop", type=int, help="Frames per step of a stream.  [default: the fewest that the strides allow]")
 @click.option("--lookahead", type=int, default=0, help="Frames that a stream's answer may be late.  [default: 0]")
 @click.option("--state", metavar="io|internal", help="Where a stream's state is.  [default: the target's best]")
-@click.option("--name", help="Of the model in C, the prefix of its identifiers.  [default: the folder's]")
+@click.option("--name", help="Of the model in C, the prefix of its identifiers.  [default: from the folder's]")
 @click.option("--clip", metavar="minmax|percentile|mse", help="How much of the calibrated ranges is kept.")
 @json_option
 def command(

@@ -172,7 +172,8 @@ def test_what_the_encoder_writes_the_reader_reads(shapes: list[tuple[int, int]],
         assert (read.scale, read.zero_point) == ((0.5, written.zero_point) if dtype == "int8" else (0.0, 0))
     assert dataclasses.asdict(file.main.operators[0]) == {
         "name": "ADD", "version": 1, "inputs": (0, -1), "outputs": (len(tensors) - 1,), "subgraphs": (),
-        "variable": "", "custom": False
+        "variable": "", "custom": False, "activation": "NONE", "bias_type": "", "powers_of_two": True,
+        "intermediates": ()
     }  # fmt: skip
     assert file.metadata == {}
     assert file.description == "words"

@@ -76,6 +76,10 @@ class FileOperator:
         subgraphs: that it runs.
         variable: of a VAR_HANDLE, the name of the resource.
         custom: whether it is none of the format's builtins.
+        activation: the function that is fused into it, by the schema's name; NONE if there is none.
+        bias_type: of a product, what the file says of its bias beside the tensor itself; empty if it says nothing.
+        powers_of_two: of an ADD or SUB, whether the file promises scales that are powers of two.
+        intermediates: tensors of its own.
     """
 
     name: str
@@ -85,6 +89,10 @@ class FileOperator:
     subgraphs: tuple[int, ...]
     variable: str = ""
     custom: bool = False
+    activation: str = "NONE"
+    bias_type: str = ""
+    powers_of_two: bool = False
+    intermediates: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,16 @@ from edgernn.errors import InputError
 
 _DEEPEST = 32
 _LARGEST_BITS = 1 << 36  # of one tensor
+# Where the options of operators keep what kernels differ in.
+_ACTIVATION = {
+    **dict.fromkeys(("FULLY_CONNECTED", "ADD", "SUB", "MUL", "DIV", "L2_NORMALIZATION"), 0),
+    **dict.fromkeys(("LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM"), 0),
+    **dict.fromkeys(("CONCATENATION", "SVDF"), 1),
+    **dict.fromkeys(("CONV_2D", "TRANSPOSE_CONV"), 3),
+    "DEPTHWISE_CONV_2D": 4,
+    **dict.fromkeys(("MAX_POOL_2D", "AVERAGE_POOL_2D", "L2_POOL_2D"), 5),
+}
+_BIAS_TYPE = {"FULLY_CONNECTED": 4, "CONV_2D": 6, "TRANSPOSE_CONV": 4}
 _CALLS = {"WHILE": 2, "IF": 2, "CALL_ONCE": 1, "STABLEHLO_WHILE": 2}  # operators that name other subgraphs
 
 
@@ -69,6 +79,8 @@ class _Reader:
         names = schema()
         self.types = {value: key.lower() for key, value in vars(names.TensorType).items() if isinstance(value, int)}
         self.codes = {value: key for key, value in vars(names.BuiltinOperator).items() if isinstance(value, int)}
+        functions = vars(names.ActivationFunctionType).items()
+        self.activations = {value: key for key, value in functions if isinstance(value, int)}
         self.content = content
         self.known: dict[Table, FileTensor] = {}
 
@@ -173,7 +185,23 @@ class _Reader:
         for number in called:
             _within(number, subgraphs, f"a subgraph of {name}")
         variable = f"{options.text(0)}/{options.text(1)}" if options and name == "VAR_HANDLE" else ""
-        return FileOperator(name, version, inputs, outputs, called, variable, custom)
+        activation, bias_type = (
+            options.scalar(k, "b") if options and k is not None else 0
+            for k in (_ACTIVATION.get(name), _BIAS_TYPE.get(name))
+        )
+        return FileOperator(
+            name,
+            version,
+            inputs,
+            outputs,
+            called,
+            variable,
+            custom,
+            self.activations.get(activation, str(activation)),
+            self.types.get(bias_type, "") if bias_type else "",
+            name in ("ADD", "SUB") and bool(options.scalar(1, "B", 1) if options else 1),
+            table.integers(8),
+        )
 
     def signature(self, table: Table, subgraphs: tuple[FileSubgraph, ...]) -> FileSignature:
         index = table.scalar(4, "I")

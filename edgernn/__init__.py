@@ -24,6 +24,8 @@ _VERBS = {
 
 __all__ = ["StreamingSession", "__version__", "compare", "convert", "inspect", "profile", "recipes", "train", "verify"]
 
+own_process = False  # the command line sets it: no other program's threads are in this process
+
 
 def __getattr__(name: str) -> Any:
     """Import a verb, or read the installed version, on first use."""

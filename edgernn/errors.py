@@ -59,6 +59,10 @@ class UnsupportedError(InputError):
         hints = list(dict.fromkeys(hint for _, hint in self.broken if hint))
         super().__init__("\n".join(message for message, _ in self.broken), hint=" ".join(hints))
 
+    def __reduce__(self) -> tuple[type[UnsupportedError], tuple[list[tuple[str, str]]]]:
+        """Take it to another process."""
+        return type(self), (self.broken,)
+
 
 def missing_extra(package: str, extra: str, purpose: str) -> EnvironmentProblem:
     """The error for an optional package that is not installed, with the command that installs it."""

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
-from edgernn.converters.keras.hdf5 import LARGEST, member, text
-from edgernn.errors import InputError, missing_extra
+from edgernn.converters.keras.hdf5 import LARGEST, SIGNATURE, DamagedError, is_hdf5, read_hdf5
+from edgernn.converters.keras.tree import Group
+from edgernn.errors import InputError
 
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-_LARGEST_CONFIG = 1 << 26  # bytes
+_LARGEST_CONFIG = _SMALL = 1 << 26  # bytes
+_EXPANSION = 100
+_BLOCK = 1 << 20
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError)
 _SAVE_HINT = "save the whole model with model.save('model.keras')."
 
@@ -29,13 +32,13 @@ class Archive:
         config: the decoded JSON of the model.
         keras_major: generation of the Keras that wrote it.
         by_layer_name: weights are kept per layer name (`.h5`), not per place in the model (`.keras`).
-        open_weights: opens the HDF5 group with the weights, for as long as the context lasts.
+        read_weights: reads the HDF5 group with the weights.
     """
 
     config: object
     keras_major: int
     by_layer_name: bool
-    open_weights: Callable[[], AbstractContextManager[Any]]
+    read_weights: Callable[[], Group]
 
 
 def open_archive(path: Path) -> Archive:
@@ -45,19 +48,12 @@ def open_archive(path: Path) -> Archive:
         InputError: missing, not a Keras model, truncated, damaged, or without an architecture.
         EnvironmentProblem: h5py is not installed.
     """
-    try:
-        import h5py
-    except ImportError as error:
-        raise missing_extra("h5py", "convert", "reading Keras models") from error
     start = _first_bytes(path)
     if start.startswith(b"PK"):
         return _open_zip(path)
-    try:
-        is_hdf5 = h5py.is_hdf5(path)
-    except (OSError, ValueError):
-        is_hdf5 = False
-    if is_hdf5 or start.startswith(b"\x89HDF"):
-        return _open_h5(path)
+    with _opened(path) as stream:
+        if start.startswith(SIGNATURE[:4]) or is_hdf5(stream):
+            return _open_h5(path)
     found, hint = "another kind of file", "give a .keras or .h5 file that Keras saved."
     if not start:
         found = "an empty file"
@@ -82,7 +78,11 @@ def _first_bytes(path: Path) -> bytes:
         message = f"model '{path}': must be an existing file. Found: none."
         raise InputError(message, hint="check the path.") from error
     except (OSError, ValueError) as error:
-        raise InputError(f"model '{path}': must be readable. Found: {error}.", hint="check the path.") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    return InputError(f"model '{path}': must be readable. Found: {error}.", hint="check the path.")
 
 
 def _damaged(path: Path, error: BaseException) -> InputError:
@@ -116,68 +116,75 @@ def _open_zip(path: Path) -> Archive:
                 other = next((name for name in sorted(names) if name.startswith("model.weights")), "no weights")
                 message = f"model '{path}': weights must be in {_WEIGHTS}. Found: {other}."
                 raise InputError(message, hint="load it in Keras and save it with model.save('model.keras').")
-            config = _extract(path, archive, _CONFIG, _LARGEST_CONFIG)
-            metadata = _extract(path, archive, _METADATA, _LARGEST_CONFIG) if _METADATA in names else b"{}"
+            config, metadata = io.BytesIO(), io.BytesIO()
+            _extract(path, archive, _CONFIG, _LARGEST_CONFIG, config)
+            if _METADATA in names:
+                _extract(path, archive, _METADATA, _LARGEST_CONFIG, metadata)
     except _ZIP_ERRORS as error:
         raise _damaged(path, error) from error
-    version = _decode(path, metadata)
+    version = _decode(path, metadata.getvalue() or b"{}")
     major = _major(version.get("keras_version")) if isinstance(version, dict) else None
-    return Archive(_decode(path, config), major or 3, False, lambda: _zipped_weights(path))
+    return Archive(_decode(path, config.getvalue()), major or 3, False, lambda: _zipped_weights(path))
 
 
-def _extract(path: Path, archive: zipfile.ZipFile, name: str, largest: int) -> bytes:
-    """A member of the zip, unless it is of a size that only an attack has."""
+def _extract(path: Path, archive: zipfile.ZipFile, name: str, largest: int, target: BinaryIO) -> None:
+    """Unpack a member of the zip, unless it is of a size that only an attack has; what is unpacked counts."""
     info = archive.getinfo(name)
-    if info.file_size > largest or (info.file_size > (1 << 26) and info.file_size > 100 * info.compress_size):
-        found = f"{info.file_size} bytes packed into {info.compress_size}"
-        message = f"model '{path}': '{name}' must be at most {largest} bytes, packed at most 100 to 1. Found: {found}."
-        raise InputError(message, hint="save the model again with Keras.")
-    return archive.read(info)
+    allowed = min(largest, max(_SMALL, _EXPANSION * info.compress_size))
+    size = info.file_size
+    if size <= allowed:
+        size = 0
+        with archive.open(info) as stream:
+            while size <= allowed and (block := stream.read(_BLOCK)):  # a read without a size would unpack at once
+                size += len(block)
+                target.write(block)
+    if size > allowed:
+        found = f"{size} bytes or more packed into {info.compress_size}"
+        message = f"model '{path}': '{name}' must be at most {largest} bytes, packed at most {_EXPANSION} to 1."
+        raise InputError(f"{message} Found: {found}.", hint="save the model again with Keras.")
 
 
-@contextmanager
-def _zipped_weights(path: Path) -> Iterator[Any]:
-    import h5py
+def _zipped_weights(path: Path) -> Group:
+    with tempfile.TemporaryFile() as content:
+        try:
+            with zipfile.ZipFile(path) as archive:
+                _extract(path, archive, _WEIGHTS, LARGEST, content)
+        except _ZIP_ERRORS as error:
+            raise _damaged(path, error) from error
+        content.flush()
+        return _group(path, content, skip=("optimizer",))
 
+
+def _group(
+    path: Path, stream: BinaryIO, name: str = "", *, attributes_only: bool = False, skip: tuple[str, ...] = ()
+) -> Group:
+    """A group of an HDF5 file."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            content = _extract(path, archive, _WEIGHTS, LARGEST)
-    except _ZIP_ERRORS as error:
+        found = read_hdf5(stream, name, attributes_only=attributes_only, skip=skip)
+    except DamagedError as error:
         raise _damaged(path, error) from error
-    with _opened(path, lambda: h5py.File(io.BytesIO(content), "r")) as file:
-        yield file
+    if not isinstance(found, Group):
+        raise InputError(f"model '{path}': must hold '{name}'. Found: none.", hint=_SAVE_HINT)
+    return found
 
 
-@contextmanager
-def _opened(path: Path, opener: Callable[[], Any]) -> Iterator[Any]:
-    """An HDF5 file; what the library says about a damaged one becomes an error of ours."""
+def _opened(path: Path) -> BinaryIO:
     try:
-        with opener() as file:
-            yield file
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-        raise _damaged(path, error) from error
+        return path.open("rb")
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def _open_h5(path: Path) -> Archive:
-    import h5py
+    def weights() -> Group:
+        with _opened(path) as stream:
+            return _group(path, stream, "model_weights")
 
-    def opener() -> Any:
-        return h5py.File(path, "r", locking=False)
-
-    @contextmanager
-    def weights() -> Iterator[Any]:
-        with _opened(path, opener) as file:
-            group = member(file, "model_weights")
-            if group is None:
-                message = f"model '{path}': must hold 'model_weights'. Found: none."
-                raise InputError(message, hint=_SAVE_HINT)
-            yield group
-
-    with _opened(path, opener) as file:
-        if "model_config" not in file.attrs:
-            only_weights = "layer_names" in file.attrs or any(name in file for name in ("layers", "vars"))
-            found = "weights without an architecture" if only_weights else "another kind of HDF5 file"
-            raise InputError(f"model '{path}': must be a whole Keras model. Found: {found}.", hint=_SAVE_HINT)
-        config = _decode(path, text(file.attrs["model_config"]))
-        major = _major(text(file.attrs["keras_version"])) if "keras_version" in file.attrs else None
-    return Archive(config, major or 2, True, weights)
+    with _opened(path) as stream:
+        root = _group(path, stream, attributes_only=True)
+    if "model_config" not in root.attrs:
+        only_weights = "layer_names" in root.attrs or any(name in root.members for name in ("layers", "vars"))
+        found = "weights without an architecture" if only_weights else "another kind of HDF5 file"
+        raise InputError(f"model '{path}': must be a whole Keras model. Found: {found}.", hint=_SAVE_HINT)
+    config = _decode(path, str(root.attrs["model_config"]))
+    return Archive(config, _major(root.attrs.get("keras_version")) or 2, True, weights)

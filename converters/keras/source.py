@@ -35,8 +35,7 @@ def read_source(source: str | os.PathLike[str] | Any) -> tuple[KerasModel, str]:
             return read_source(path)
     archive = open_archive(Path(source))
     model = parse_model(archive.config, archive.keras_major)
-    with archive.open_weights() as group:
-        model = with_weights(model, group, archive.by_layer_name, archive.keras_major)
+    model = with_weights(model, archive.read_weights(), archive.by_layer_name, archive.keras_major)
     return model, fingerprint(model)
 
 

@@ -10,15 +10,14 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
 from edgernn.converters.keras import known
-from edgernn.converters.keras.hdf5 import check_dataset, member, read_floats, text, text_list
 from edgernn.converters.keras.identity import Broken
 from edgernn.converters.keras.known import Slot
 from edgernn.converters.keras.source_model import Array, KerasLayer, KerasModel, walk
+from edgernn.converters.keras.tree import Group, Node, member, numbers, text_list
 from edgernn.errors import UnsupportedError
 
 _DAMAGED = "the file is damaged; save the model again."
@@ -41,12 +40,12 @@ class _Seen:
         return self.layers.get((layer.class_name, layer.name)) if layer.shared else None
 
 
-def with_weights(model: KerasModel, group: Any, by_layer_name: bool, keras_major: int) -> KerasModel:
+def with_weights(model: KerasModel, group: Group, by_layer_name: bool, keras_major: int) -> KerasModel:
     """The model with its weights.
 
     Args:
         model: as parsed.
-        group: the open HDF5 group that holds them.
+        group: the HDF5 group that holds them.
         by_layer_name: whether they are kept per layer name (`.h5`) or per place (`.keras`).
         keras_major: generation of Keras, which decides the order in `.h5`.
 
@@ -75,11 +74,17 @@ def with_weights(model: KerasModel, group: Any, by_layer_name: bool, keras_major
 
 
 def _read(
-    layer: KerasLayer, slot: Slot, dataset: Any, sizes: dict[str, int], where: str, found: _Found, broken: Broken
+    layer: KerasLayer,
+    slot: Slot,
+    dataset: Node | None,
+    sizes: dict[str, int],
+    where: str,
+    found: _Found,
+    broken: Broken,
 ) -> None:
-    """Read one weight after its type and shape have been checked; `sizes` holds the layer's free sizes so far."""
-    check_dataset(dataset, where)
-    shape = tuple(dataset.shape)
+    """Take one weight after its type and shape have been checked; `sizes` holds the layer's free sizes so far."""
+    values = numbers(dataset, where)
+    shape = values.shape
     wanted = slot.shape
     if wanted is not None:
         fits = len(wanted) == len(shape)
@@ -92,7 +97,6 @@ def _read(
             return
     if slot.role == "count":  # of a Normalization: how many samples it has seen
         return
-    values = read_floats(dataset)
     if values.dtype != np.float32:
         message = f"layer '{layer.name}': weight '{slot.role}' must be of a float type. Found: {values.dtype}."
         broken.append((message, "save the model before Keras quantizes it."))
@@ -112,7 +116,7 @@ def _missing(layer: KerasLayer, slots: Sequence[Slot], count: int, broken: Broke
 # Weights by place: .keras
 
 
-def _read_places(model: KerasModel, path: str, file: Any, found: _Found, seen: _Seen, broken: Broken) -> None:
+def _read_places(model: KerasModel, path: str, file: Group, found: _Found, seen: _Seen, broken: Broken) -> None:
     """The weights of the layers of a model kept at `path`."""
     used: Counter[str] = Counter()
     for layer in model.layers:
@@ -131,21 +135,21 @@ def _place_name(class_name: str, used: Counter[str]) -> str:
     return f"{word}_{used[word] - 1}" if used[word] > 1 else word
 
 
-def _read_place(layer: KerasLayer, path: str, file: Any, found: _Found, seen: _Seen, broken: Broken) -> None:
+def _read_place(layer: KerasLayer, path: str, file: Group, found: _Found, seen: _Seen, broken: Broken) -> None:
     first = seen.first(layer)
     if first is not None and _group(file, path) is None:
         _same_weights(layer, first, found)
         return
     seen.layers.setdefault((layer.class_name, layer.name), layer)
     own = _group(file, f"{path}/vars")
-    if own is not None and "name" in own.attrs and text(own.attrs["name"]) != layer.name:
+    if own is not None and "name" in own.attrs and str(own.attrs["name"]) != layer.name:
         message = f"layer '{layer.name}': weights at '{path}' must be its own. Found: those of"
-        broken.append((f"{message} '{text(own.attrs['name'])}'.", _DAMAGED))
+        broken.append((f"{message} '{own.attrs['name']}'.", _DAMAGED))
         return
     cell_path = f"{path}/cell" if layer.class_name in known.RECURRENT else path
     group = _group(file, f"{cell_path}/vars")
     slots = known.weight_slots(layer.class_name, layer.config)
-    if not _missing(layer, slots, len(group) if group is not None else 0, broken):
+    if not _missing(layer, slots, len(group.members) if group is not None else 0, broken):
         sizes: dict[str, int] = {}
         for index, slot in enumerate(slots):
             dataset = member(group, str(index))
@@ -161,10 +165,12 @@ def _read_place(layer: KerasLayer, path: str, file: Any, found: _Found, seen: _S
         _read_places(layer.model, f"{path}/", file, found, seen, broken)
 
 
-def _group(file: Any, path: str) -> Any | None:
-    group = member(file, path)
+def _group(file: Group, path: str) -> Group | None:
     # What later versions call `layers` was `_layer_checkpoint_dependencies` in Keras 2.12 and 2.13.
-    return group if group is not None else member(file, path.replace("layers/", "_layer_checkpoint_dependencies/"))
+    for place in (path, path.replace("layers/", "_layer_checkpoint_dependencies/")):
+        if isinstance(found := member(file, place), Group):
+            return found
+    return None
 
 
 def _same_weights(layer: KerasLayer, first: KerasLayer, found: _Found) -> None:
@@ -180,7 +186,7 @@ def _same_weights(layer: KerasLayer, first: KerasLayer, found: _Found) -> None:
 # Weights by layer name: .h5
 
 
-def _read_named(layer: KerasLayer, group: Any, keras_major: int, found: _Found, broken: Broken) -> None:
+def _read_named(layer: KerasLayer, group: Group, keras_major: int, found: _Found, broken: Broken) -> None:
     """The weights of one layer of the outermost model, with all that is inside it."""
     trainable, others = (_order_keras_2 if keras_major < 3 else _order_keras_3)(layer)
     order = trainable + others

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, NoReturn
 import click
 from click.exceptions import Exit
 
+import edgernn
 from edgernn.cli.output import printable, wants_color
 from edgernn.cli.streams import discard_stdout, open_standard_streams
 from edgernn.errors import EdgernnError, UnsupportedError
@@ -113,6 +114,7 @@ def cli() -> None:
 def main() -> NoReturn:
     """Run the command line and end the process with its exit status."""
     open_standard_streams()
+    edgernn.own_process = True
     sys.exit(run(sys.argv[1:]))
 
 

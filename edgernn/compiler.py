@@ -31,7 +31,7 @@ from edgernn.passes import (
     simplify,
     unroll,
 )
-from edgernn.quantization import Plan, fold_biases, quantize
+from edgernn.quantization import Plan, carried_on, fold_biases, quantize
 from edgernn.quantization.weights_only import NOISY_STEPS, dynamic_weights, half_weights, white_noise
 from edgernn.streaming.options import StreamOptions
 from edgernn.targets import INTEGER_SCHEMES, Form, Io, Scheme, Target
@@ -149,6 +149,7 @@ def _integers(
         graph, masks = lift_masks(graph)
         for mask in masks:
             samples[mask.name] = (samples[mask.source] != np.float32(mask.value)).any(-1)
+    samples = dict(carried_on(graph, samples))
     _refuse_masks_on_integers(graph, options)
     if body == "int16":
         first = calibrate(graph, samples).ranges

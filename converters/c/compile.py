@@ -30,7 +30,7 @@ from edgernn.passes import (
     simplify,
     stream,
 )
-from edgernn.quantization import Plan, quantize
+from edgernn.quantization import Plan, carried_on, quantize
 
 # Of the magnitudes of a row's weights: times 2^15, the largest activation, it leaves the accumulator 3 % of its 31 bits
 # for the bias and for what rounding adds. A row of more than some 500 large weights gets a coarser unit for that.
@@ -109,6 +109,7 @@ def lower(
         graph, masks = lift_masks(graph)
         for mask in masks:
             samples[mask.name] = (samples[mask.source] != np.float32(mask.value)).any(-1)
+    samples = dict(carried_on(graph, samples))
     ranges = calibrate(graph, samples).ranges
     graph = map_bodies(graph, lambda body: join_operands(body, lambda node: alike(node, ranges)))
     graph = map_bodies(graph, separate_operands)

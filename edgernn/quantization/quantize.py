@@ -10,6 +10,7 @@ from edgernn.calibration import Range, Statistics
 from edgernn.graph import DType, Graph, Node, Quantization, Rewrite, Scan, Value
 from edgernn.graph import operators as ops
 from edgernn.quantization.arithmetic import Plan
+from edgernn.quantization.fed_back import fed_back
 from edgernn.quantization.scales import ScaleGroups, from_range, with_margin
 from edgernn.quantization.types import choose_types
 from edgernn.quantization.weights import (
@@ -41,7 +42,8 @@ class _Quantizer:
 
     def __init__(self, graph: Graph, statistics: Statistics, plan: Plan) -> None:
         self.plan, self.ranges, self.moments = plan, statistics.ranges, statistics.moments
-        self.types = choose_types(graph, plan, statistics.ranges)
+        self.kept = fed_back(graph)
+        self.types = choose_types(graph, plan, statistics.ranges, self.kept.values)
         self.outputs = set(graph.outputs)
         self.groups = ScaleGroups()
         for node in graph.walk():
@@ -71,7 +73,9 @@ class _Quantizer:
         return Range.of(np.zeros(1, "f4") if value.data is None else value.data)
 
     def _tie(self, graph: Graph) -> None:
-        """Loops first, since a state must leave and enter with one scale; then data movement; then joins."""
+        """States first, which must leave and enter with one scale; then data movement, loops and joins."""
+        for after, given in self.kept.pairs.items():
+            self._tie_pair(given, after)
         nodes = [node for node in graph.walk() if node.outputs[0] in self.types]
         single = [node for node in nodes if len(self.plan.arithmetic.tied(node)) == 1]
         for node in single:
@@ -144,6 +148,8 @@ class _Quantizer:
                 dtype = self.plan.outputs or self.plan.inputs
                 if float_io:
                     result = rewrite.convert(result, "float32", None, value.name)
+                elif value in self.kept.pairs:
+                    result = rewrite.rename(result, value.name)
                 elif result.dtype != dtype or result is value:
                     result = rewrite.convert(result, dtype, self._output_form(value, dtype), value.name)
                 else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from edgernn.calibration import Range
 from edgernn.graph import DType, Graph, Node, Scan, Value
@@ -24,25 +24,36 @@ _MOVES = (
 )
 
 
-def choose_types(graph: Graph, plan: Plan, ranges: Mapping[Value, Range]) -> dict[Value, DType]:
+def choose_types(
+    graph: Graph, plan: Plan, ranges: Mapping[Value, Range], kept: Collection[Value] = ()
+) -> dict[Value, DType]:
     """The integer type of every float value that is no constant.
 
     Sequences are long, so they get the plan's `sequence` type; what is computed inside a scan, its `body` type; single
     vectors, its `vector` type; data movement keeps its input's type; an operator without such a kernel falls back to
     the type that it has.
+
+    Args:
+        graph: float.
+        plan: the choices.
+        ranges: that values were seen to take.
+        kept: states that the caller keeps from call to call; they have 16 bits.
     """
     types: dict[Value, DType] = {}
     for value in graph.inputs:
         if value.dtype == "float32":
-            types[value] = plan.inputs
+            types[value] = "int16" if value in kept else plan.inputs
     for node in graph.nodes:
-        _choose(node, plan, ranges, types, inside=False)
+        if isinstance(node.operator, Scan):
+            _choose_in_scan(node, node.operator, plan, ranges, types, kept)
+        else:
+            _choose(node, plan, ranges, types, inside=False)
     return types
 
 
 def _choose(node: Node, plan: Plan, ranges: Mapping[Value, Range], types: dict[Value, DType], *, inside: bool) -> None:
     if isinstance(node.operator, Scan):
-        _choose_in_scan(node, node.operator, plan, ranges, types)
+        _choose_in_scan(node, node.operator, plan, ranges, types, ())
         return
     available = plan.arithmetic.types(node.operator)
     for value in node.outputs:
@@ -59,7 +70,12 @@ def _choose(node: Node, plan: Plan, ranges: Mapping[Value, Range], types: dict[V
 
 
 def _choose_in_scan(
-    node: Node, scan: Scan, plan: Plan, ranges: Mapping[Value, Range], types: dict[Value, DType]
+    node: Node,
+    scan: Scan,
+    plan: Plan,
+    ranges: Mapping[Value, Range],
+    types: dict[Value, DType],
+    kept: Collection[Value],
 ) -> None:
     """Types in a body; a state that nothing squashes gets 16 bits, and so does the sum that updates it.
 
@@ -69,9 +85,9 @@ def _choose_in_scan(
     body, count = scan.body, scan.carries
     free = {
         value
-        for pair in zip(body.inputs[:count], body.outputs[:count], strict=True)
+        for given, *pair in zip(node.inputs, body.inputs[:count], body.outputs[:count], strict=False)
         for value in pair
-        if any(side in ranges and ranges[side].largest > plan.free_state for side in pair)
+        if given in kept or any(side in ranges and ranges[side].largest > plan.free_state for side in pair)
     }
     for k, (outside, inside) in enumerate(zip(node.inputs, body.inputs, strict=True)):
         if inside.dtype == "float32":

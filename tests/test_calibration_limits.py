@@ -129,7 +129,7 @@ def test_a_range_of_any_values_gives_a_scale(method: ClipMethod, common: float, 
     """Of values that are nearly all the same, too."""
     values = np.append(np.full(count, common), rare).astype("f4")
     for dtype in ("int8", "int16"):
-        form = from_range(Range.of(values), dtype, method)  # type: ignore[arg-type]
+        form = from_range(Range.of(values), dtype, method)
         assert np.isfinite(form.scale)
         assert form.scale > 0
         largest = float(np.abs(values).max())

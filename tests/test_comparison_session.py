@@ -17,9 +17,6 @@ import pytest
 from saved_models import EDGERNN, artifact, folder
 
 from edgernn.cli.main import run
-from edgernn.comparison.records import Artifact, Model
-from edgernn.comparison.store import Store
-from edgernn.errors import InputError
 
 ROUNDS = "3"
 
@@ -219,27 +216,3 @@ def test_a_full_disk_is_said_and_ends_with_3(tmp_path: Path) -> None:
     assert done.returncode == 3, done.stderr
     assert "free some disk space" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_records_come_back_as_they_were_saved(tmp_path: Path) -> None:
-    store = Store(tmp_path, {"task": "t"})
-    model = Model("gru-4-s0", "gru", 4, validation=(0.5, 0.75), loss=(1.0,), parameters=10)
-    made = Artifact("gru-4-s0-int8-micro", model.id, "int8", "micro", bytes=9, categories={"weights": 9})
-    store.save(model)
-    store.save(made)
-    assert store.load(Model, model.id) == model
-    assert store.load(Artifact, made.id) == made
-    assert store.load(Model, "none") is None
-    (tmp_path / "records/models/gru-4-s0.json").write_text('{"id": "gru-4')
-    assert store.load(Model, model.id) is None  # damaged: it will be measured again
-    with pytest.raises(InputError, match="another task"):
-        Store(tmp_path, {"task": "u"})
-
-
-def test_lines_survive_one_that_was_cut_off(tmp_path: Path) -> None:
-    store = Store(tmp_path, {"task": "t"})
-    store.append("rounds", {"round": 0})
-    with (tmp_path / "records/rounds.jsonl").open("a") as stream:
-        stream.write('\n{"round": 1, "artif')
-    store.append("rounds", {"round": 2})
-    assert [line["round"] for line in store.lines("rounds")] == [0, 2]

@@ -134,3 +134,30 @@ class Artifact:
     score: float | None = None
     relative_error: float | None = None
     operators: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Round:
+    """A turn of an artifact: which round it was, and the median microseconds of an invocation."""
+
+    artifact: str
+    round: int
+    us: float
+
+
+@dataclass(frozen=True)
+class ColdStart:
+    """An artifact in a fresh process: microseconds to its first answer, growth of memory, or why LiteRT refused it."""
+
+    artifact: str
+    us: float | None = None
+    rss_bytes: int | None = None
+    refused: str = ""
+
+
+@dataclass(frozen=True)
+class Session:
+    """When a call of `compare` in this folder began to measure, and for how many seconds it did."""
+
+    time: str
+    seconds: float

@@ -13,7 +13,7 @@ from typing import Any
 from edgernn.comparison.answer import assemble
 from edgernn.comparison.plan import PlannedArtifact, PlannedModel
 from edgernn.comparison.pool import Done, Task, run_all
-from edgernn.comparison.records import Artifact, Model
+from edgernn.comparison.records import Artifact, Model, Session
 from edgernn.comparison.records import Task as WhatIsLearned
 from edgernn.comparison.results import Budget, Results
 from edgernn.comparison.store import Store
@@ -85,13 +85,13 @@ def run(comparison: Comparison, store: Store, on_progress: OnProgress) -> Result
         well = [artifact for artifact in _artifacts(comparison, store) if not artifact.failed]
         time_artifacts(store, well, lambda done, of: on_progress("timing", done, of), comparison.rounds)
     finally:
-        store.append("sessions", {"time": _now(), "seconds": round(time.monotonic() - start, 1)})
+        store.append(Session(_now(), round(time.monotonic() - start, 1)))
     return gather(comparison, store, complete=True)
 
 
 def gather(comparison: Comparison, store: Store, *, complete: bool) -> Results:
     """The results, of whatever has been measured so far."""
-    sessions = list(store.lines("sessions"))
+    sessions = list(store.lines(Session))
     times = timed(store)
     artifacts = []
     for artifact in _artifacts(comparison, store):
@@ -99,8 +99,8 @@ def gather(comparison: Comparison, store: Store, *, complete: bool) -> Results:
         artifacts.append(replace(artifact, latency=latency, cold_start_us=cold, rss_bytes=rss))
     metric = comparison.task.metric or next((artifact.metric for artifact in artifacts if artifact.metric), "")
     return assemble(
-        started=str(sessions[0]["time"]) if sessions else _now(),
-        seconds=sum(float(session["seconds"]) for session in sessions),
+        started=sessions[0].time if sessions else _now(),
+        seconds=sum(session.seconds for session in sessions),
         machine={**describe_machine(), **package_versions()},
         command=comparison.command,
         complete=complete,
@@ -109,7 +109,7 @@ def gather(comparison: Comparison, store: Store, *, complete: bool) -> Results:
         artifacts=tuple(artifacts),
         budget=comparison.budget,
         threshold=comparison.threshold,
-        notes=comparison.notes,
+        notes=(*comparison.notes, *store.damaged),
     )
 
 
@@ -171,11 +171,11 @@ def _reason(done: Done) -> str:
 
 
 def _models(comparison: Comparison, store: Store) -> list[Model]:
-    return [found for plan in comparison.models if (found := store.load(Model, plan.id)) is not None]
+    return [found for plan in comparison.models if (found := store.load(Model, plan)) is not None]
 
 
 def _artifacts(comparison: Comparison, store: Store) -> list[Artifact]:
-    return [found for plan in comparison.artifacts if (found := store.load(Artifact, plan.id)) is not None]
+    return [found for plan in comparison.artifacts if (found := store.load(Artifact, plan)) is not None]
 
 
 def identity(comparison: Comparison) -> dict[str, Any]:

@@ -15,21 +15,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from edgernn.comparison.records import Artifact, Model
+from edgernn.comparison.plan import PlannedArtifact, PlannedModel
+from edgernn.comparison.records import Artifact, ColdStart, Model, Round, Session
+from edgernn.comparison.schema import Mismatch, read
 from edgernn.errors import InputError
 from edgernn.files import atomic_write, explained
 
 Record = TypeVar("Record", Model, Artifact)
+Line = TypeVar("Line", Round, ColdStart, Session)
 _KINDS: Mapping[type, str] = {Model: "models", Artifact: "artifacts"}
+_LINES: Mapping[type, str] = {Round: "rounds", ColdStart: "cold", Session: "sessions"}
 SCHEMA = "edgernn.comparison"
 
 
 class Store:
-    """Reads and writes the records of one comparison; several processes may do so at once."""
+    """Reads and writes the records of one comparison; several processes may do so at once.
+
+    Attributes:
+        folder: the comparison's.
+        damaged: what was found damaged and put aside, a sentence each.
+    """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
         """Open a folder, or begin a new one.
@@ -43,6 +52,7 @@ class Store:
             EnvironmentProblem: the disk is full.
         """
         self.folder = folder
+        self.damaged: list[str] = []
         document = {"schema": SCHEMA, "version": 1, **identity}
         wanted = json.dumps(document, indent=2, sort_keys=True) + "\n"
         try:
@@ -61,16 +71,31 @@ class Store:
                 hint="choose another --output.",
             )
 
-    def load(self, kind: type[Record], name: str) -> Record | None:
-        """A record, or None if there is none yet; a damaged one does not count."""
-        found = _read_json(self._path(kind, name))
-        known = {field.name for field in fields(kind)}
-        if not isinstance(found, dict) or set(found) != known:
+    def load(self, kind: type[Record], planned: PlannedModel | PlannedArtifact) -> Record | None:
+        """The record of what is planned, or None if there is none yet.
+
+        One that is damaged, or that is of something else, is put aside as ``ID.json.damaged``, and does not count.
+        """
+        path = self._path(kind, planned.id)
+        if not path.exists():
             return None
-        values: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in found.items()
-        }
-        return kind(**values)
+        try:
+            record = read(kind, _read_json(path))
+        except Mismatch as error:
+            self._put_aside(path, str(error))
+            return None
+        if differ := [name for name, value in vars(planned).items() if getattr(record, name) != value]:
+            self._put_aside(path, f"{', '.join(differ)}: must be as planned.")
+            return None
+        return record
+
+    def _put_aside(self, path: Path, why: str) -> None:
+        aside = path.with_name(f"{path.name}.damaged")
+        try:
+            path.replace(aside)
+        except OSError as error:
+            raise explained(path, error) from error
+        self.damaged.append(f"record '{aside}' was damaged, and is measured again: {why}")
 
     def save(self, record: Model | Artifact) -> None:
         """Write a record.
@@ -83,36 +108,38 @@ class Store:
     def _path(self, kind: type, name: str) -> Path:
         return self.folder / "records" / _KINDS[kind] / f"{name}.json"
 
-    def append(self, name: str, line: Mapping[str, Any]) -> None:
-        """Add a line to a file of lines; what was there before is never touched.
+    def append(self, line: Round | ColdStart | Session) -> None:
+        """Add a line to its file of lines; what was there before is never touched.
 
         Raises:
             EnvironmentProblem: the disk is full.
         """
-        path = self.folder / "records" / f"{name}.jsonl"
+        path = self._lines(type(line))
+        known = {name: value for name, value in asdict(line).items() if value not in (None, "")}
         try:
             with path.open("ab") as stream:
-                stream.write(b"\n" + json.dumps(line).encode())  # a line that was cut off by a crash stays alone
+                stream.write(b"\n" + json.dumps(known).encode())  # a line that was cut off by a crash stays alone
         except OSError as error:
             raise explained(path, error) from error
 
-    def lines(self, name: str) -> Iterator[dict[str, Any]]:
-        """The lines of such a file, without those that a crash has cut off."""
-        path = self.folder / "records" / f"{name}.jsonl"
+    def lines(self, kind: type[Line]) -> Iterator[Line]:
+        """The lines of such a file, without those that a crash has cut off or that are damaged."""
+        path = self._lines(kind)
         if not path.exists():
             return
         with path.open(encoding="utf-8", errors="replace") as stream:
             for text in stream:
                 try:
-                    line = json.loads(text)
-                except ValueError:
+                    yield read(kind, json.loads(text))
+                except (ValueError, RecursionError):
                     continue
-                if isinstance(line, dict):
-                    yield line
+
+    def _lines(self, kind: type) -> Path:
+        return self.folder / "records" / f"{_LINES[kind]}.jsonl"
 
 
 def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 
-from edgernn.comparison.records import Artifact, Latency
+from edgernn.comparison.records import Artifact, ColdStart, Latency, Round
 from edgernn.comparison.store import Store
 from edgernn.converters.tflite.reader import read_tflite
 from edgernn.devices.host.probe import probe
@@ -42,13 +43,11 @@ def time_artifacts(store: Store, artifacts: Sequence[Artifact], on_turn: OnRound
     Raises:
         EnvironmentProblem: LiteRT is not installed, or the disk is full.
     """
-    refused = {line["artifact"] for line in store.lines("cold") if line.get("refused")}
-    taken = {(line["artifact"], line["round"]) for line in store.lines("rounds")}
-    cold: dict[str, int] = {}
-    for line in store.lines("cold"):
-        cold[line["artifact"]] = cold.get(line["artifact"], 0) + 1
+    refused = {line.artifact for line in store.lines(ColdStart) if line.refused}
+    taken = {(line.artifact, line.round) for line in store.lines(Round)}
+    cold = Counter(line.artifact for line in store.lines(ColdStart))
     ids = [artifact.id for artifact in artifacts]
-    turns = [("cold", k, id) for k in range(COLD_STARTS) for id in ids if cold.get(id, 0) <= k]
+    turns = [("cold", k, id) for k in range(COLD_STARTS) for id in ids if cold[id] <= k]
     order = random.Random(0)
     for number in range(rounds):
         order.shuffle(ids)  # so that nobody always follows the one that leaves the caches worst
@@ -59,14 +58,14 @@ def time_artifacts(store: Store, artifacts: Sequence[Artifact], on_turn: OnRound
         if id in refused:
             continue
         if kind == "rounds":
-            store.append("rounds", {"artifact": id, "round": number, "us": _block(files[id])})
+            store.append(Round(id, number, _block(files[id])))
             continue
         try:
             fresh = probe(read_tflite(files[id]), "litert")
-            store.append("cold", {"artifact": id, "us": fresh.cold_start_us, "rss_bytes": fresh.rss_bytes})
+            store.append(ColdStart(id, fresh.cold_start_us, fresh.rss_bytes))
         except InputError as error:  # LiteRT does not run it; TFLite-Micro may
             refused.add(id)
-            store.append("cold", {"artifact": id, "refused": str(error)})
+            store.append(ColdStart(id, refused=str(error)))
     on_turn(len(turns), len(turns))
 
 
@@ -91,12 +90,12 @@ def _block(file: Path) -> float:
 def timed(store: Store) -> Mapping[str, tuple[Latency | None, float | None, int | None]]:
     """By artifact: its times, its median cold start in microseconds, its median growth of resident memory."""
     rounds: dict[str, dict[int, float]] = {}
-    for line in store.lines("rounds"):
-        rounds.setdefault(line["artifact"], {})[line["round"]] = line["us"]
+    for turn in store.lines(Round):
+        rounds.setdefault(turn.artifact, {})[turn.round] = turn.us
     cold: dict[str, list[tuple[float, int]]] = {}
-    for line in store.lines("cold"):
-        if "us" in line:
-            cold.setdefault(line["artifact"], []).append((line["us"], line["rss_bytes"]))
+    for start in store.lines(ColdStart):
+        if start.us is not None and start.rss_bytes is not None:
+            cold.setdefault(start.artifact, []).append((start.us, start.rss_bytes))
     return {
         id: (
             _latency(rounds.get(id, {})),

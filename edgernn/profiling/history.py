@@ -23,6 +23,7 @@ _JUDGED = (
 )
 _SHOWN = ("latency_us.p99", "cold_start_us", "rss_bytes")
 _OF_THE_MACHINE = ("latency_us.p50", "latency_us.p99", "cold_start_us", "rss_bytes")
+_LARGEST = 1e18  # of any figure; beyond, it is damage
 _ROUNDING = 1e-9  # 1100 / 1000 - 1 is a little more than 0.1
 _SAME = ("runtime", "threads", "runtime_package", "device.processor", "device.cores")
 
@@ -162,10 +163,14 @@ def compare_with(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> Comparis
         notes.append("one of the two was measured on a busy machine: a latency's growth may be noise. Measure again.")
     for name in (*_JUDGED, *_SHOWN):
         before, after = _figure(earlier, name), _figure(now, name)
-        if isinstance(before, (int, float)) and isinstance(after, (int, float)):
+        if _is_figure(before) and _is_figure(after):
             judged = name in _JUDGED and not (differ and name in _OF_THE_MACHINE)
             changes.append(Change(name, before, after, judged))
     return Comparison(tuple(changes), tuple(notes))
+
+
+def _is_figure(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _LARGEST  # no NaN either
 
 
 def _figure(document: Mapping[str, Any], name: str) -> Any:

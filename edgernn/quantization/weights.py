@@ -60,7 +60,7 @@ def least_scale(bias: Value, x: Value, *, wide: bool) -> np.ndarray:
     if x.quantization is None:
         raise ValueError("weights are quantized after their input")
     largest = _LARGEST_BIAS["int8" if x.dtype == "int8" else "int64" if wide else "int32"]
-    return np.abs(bias.constant.astype("f8")) / (largest * x.quantization.scale)
+    return np.asarray(np.abs(bias.constant.astype("f8")) / (largest * x.quantization.scale))
 
 
 def quantize_kernel(

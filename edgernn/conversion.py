@@ -45,6 +45,7 @@ def convert(
     hop: int | None = None,
     lookahead: int = 0,
     state: str | None = None,
+    force: bool = False,
     on_progress: OnProgress | None = None,
 ) -> ConvertResult:
     """Convert a Keras model. Neither Keras nor TensorFlow is imported for a model in a file.
@@ -66,6 +67,7 @@ def convert(
         hop: frames per step; by default the fewest that the model's strides allow.
         lookahead: for how many frames an answer may be late, for layers that look ahead.
         state: io, as inputs and outputs, or internal, kept by the runtime; by default the best for the target.
+        force: write C into a folder that holds other files too; none of them is deleted or overwritten.
         on_progress: is told what is being done.
 
     Raises:
@@ -82,7 +84,10 @@ def convert(
         if state is not None:
             raise InputError("state: is of a .tflite; C has a struct for it.", hint="leave --state out.")
         streams = stream_options(streaming, hop, lookahead, None, {}, "c")
-        return convert_c(model, output, quantize, io, clip, calibration, steps, name, streams, on_progress or _ignore)
+        report = on_progress or _ignore
+        return convert_c(model, output, quantize, io, clip, calibration, steps, name, streams, force, report)
+    if force:
+        raise InputError("force: is for a folder of C.", hint="give --format c, or leave --force out.")
     if name is not None:
         raise InputError("name: is the prefix of identifiers in C.", hint="give --format c, or leave --name out.")
     streams = stream_options(streaming, hop, lookahead, state, _STATES, target)

@@ -10,11 +10,11 @@ from typing import Any
 from edgernn.calibration import CLIP_METHODS
 from edgernn.converted import DEFAULT_CLIP, ConvertResult, OnProgress, check_overwrites, no_samples
 from edgernn.converters.c.compile import CIo, CScheme, lower, write_functions
-from edgernn.converters.c.folder import check_folder, write_project
 from edgernn.converters.c.naming import PART, legal_name, name_from, note_of
-from edgernn.converters.c.project import project_files
+from edgernn.converters.c.project import SCHEMA, project_files
 from edgernn.converters.keras.reader import read_model
 from edgernn.errors import InputError, one_of
+from edgernn.owned_folder import check_folder, write_folder
 from edgernn.samples import Source, load_samples
 from edgernn.streaming.options import StreamOptions
 
@@ -32,6 +32,7 @@ def convert_c(
     steps: int | None,
     name: str | None,
     streams: StreamOptions | None,
+    force: bool,
     report: OnProgress,
 ) -> ConvertResult:
     """Convert a Keras model to a folder of C; the arguments are those of `edgernn.convert`.
@@ -51,7 +52,7 @@ def convert_c(
     called = os.path.basename(os.path.abspath(output)) if output is not None else PART
     prefix = legal_name(name) if name is not None else name_from(called)
     if output is not None:
-        check_folder(Path(output))
+        check_folder(Path(output), SCHEMA, force=force)
         check_overwrites(output, model, calibration)
     report("reading the model")
     read = read_model(model, steps=steps)
@@ -74,8 +75,7 @@ def convert_c(
         "io": wanted_io,
     }
     files = project_files(program, prefix, about)
-    if output is not None:
-        write_project(files, Path(output))
+    kept_files = write_folder(Path(output), files, force=force) if output is not None else ()
     return ConvertResult(
         artifact=Path(output) if output is not None else None,
         content=b"",
@@ -90,6 +90,7 @@ def convert_c(
         clip=kept if scheme == "int8" else None,
         seconds=time.perf_counter() - start,
         notes=(
+            *kept_files,
             *read.notes,
             *(note_of(called, prefix) if name is None else ()),
             *([f"there is no step function: {program.no_step}."] if program.step is None else []),

@@ -99,20 +99,41 @@ def test_the_manifest_and_the_gradle_files_are_whole(apps: Path, name: str) -> N
     assert "**Not verified**: the Gradle build" in readme
 
 
-def test_a_project_is_written_anew_but_nothing_else_is_overwritten(
+def test_a_project_of_ours_is_updated_and_everything_else_stays(
     apps: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["deploy", str(apps / "converted"), "--android-project"]
-    stale = tmp_path / "app" / "stale"
-    for _ in range(2):
-        assert run([*words, str(tmp_path / "app")]) == 0
-        assert not stale.exists()
-        stale.write_text("")
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine/thesis.tex").write_text("")
-    assert run([*words, str(tmp_path / "mine")]) == 2
-    assert "must be a new folder, or an earlier project" in capsys.readouterr().err
-    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
+    app = tmp_path / "app"
+    assert run([*words, str(app), "--package", "com.example.first"]) == 0
+    (app / "app/build").mkdir()
+    (app / "app/build/mine.apk").write_text("built")
+    activity = app / "app/src/main/kotlin/com/example/first/MainActivity.kt"
+    activity.write_text(activity.read_text() + "// mine")
+    assert run([*words, str(app), "--package", "com.example.second"]) == 0
+    assert "MainActivity.kt.orig" in capsys.readouterr().err
+    assert [path.name for path in activity.parent.iterdir()] == ["MainActivity.kt.orig"]
+    assert activity.with_name("MainActivity.kt.orig").read_text().endswith("// mine")
+    assert (app / "app/build/mine.apk").read_text() == "built"
+    assert (app / "app/src/main/kotlin/com/example/second/MainActivity.kt").is_file()
+
+
+def test_a_project_that_is_not_ours_is_refused_or_added_to(
+    apps: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["deploy", str(apps / "converted"), "--android-project", str(tmp_path / "mine")]
+    files = {"app/src/main/AndroidManifest.xml": "<manifest/>", "settings.gradle": "mine", ".git/HEAD": "ref: x"}
+    for name, text in files.items():
+        (tmp_path / "mine" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "mine" / name).write_text(text)
+    assert run(words) == 2
+    assert "--force" in capsys.readouterr().err
+    assert {str(path.relative_to(tmp_path / "mine")) for path in (tmp_path / "mine").rglob("*") if path.is_file()} == {
+        *files
+    }
+    assert run([*words, "--force"]) == 0
+    kept = main_of(tmp_path / "mine") / "AndroidManifest.xml.orig"
+    assert kept.read_text() == "<manifest/>"
+    assert (tmp_path / "mine/.git/HEAD").read_text() == "ref: x"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import socket
 import stat
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edgernn.errors import InputError
-from edgernn.files import atomic_write
+from edgernn.files import append_line, atomic_write, check_writable
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,83 @@ def test_an_unwritable_path_is_an_input_error_and_leaves_nothing(tmp_path: Path,
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
     assert (tmp_path / "file").read_bytes() == b"kept"
     assert os.listdir(tmp_path / "folder") == []
+
+
+@pytest.mark.parametrize("kind", ["fifo", "socket", "device", "folder", "read-only", "loop"])
+def test_only_regular_files_that_may_be_written_are_replaced(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "out"
+    with socket.socket(socket.AF_UNIX) as listener:
+        if kind == "fifo":
+            os.mkfifo(path)
+        elif kind == "socket":
+            listener.bind(str(path))
+        elif kind == "device":
+            path.symlink_to(os.devnull)
+        elif kind == "folder":
+            path.mkdir()
+        elif kind == "read-only":
+            path.write_text("old")
+            path.chmod(0o444)
+        else:
+            path.symlink_to("out")
+        before = path.lstat()
+        for refuse in (lambda: check_writable(path), lambda: atomic_write(path, b"new")):
+            with pytest.raises(InputError, match="output '"):
+                refuse()
+        assert path.lstat() == before
+        assert os.listdir(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_stays_and_what_it_points_to_is_replaced(tmp_path: Path, there: bool) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "link").symlink_to("middle")
+    (tmp_path / "middle").symlink_to("far/model")
+    if there:
+        (tmp_path / "far/model").write_bytes(b"old")
+    check_writable(tmp_path / "link")
+    assert atomic_write(tmp_path / "link", b"new") == tmp_path / "link"
+    assert (tmp_path / "far/model").read_bytes() == b"new"
+    assert [os.readlink(tmp_path / name) for name in ("link", "middle")] == ["middle", "far/model"]
+    assert os.listdir(tmp_path / "far") == ["model"]
+
+
+@pytest.mark.parametrize("name", ["n" * 255, "ä" * 127, ".", "-", " ", "a\nb"])
+def test_every_name_that_the_file_system_takes_is_written(tmp_path: Path, name: str) -> None:
+    if name == ".":
+        with pytest.raises(InputError):
+            atomic_write(tmp_path / name, b"new")
+        return
+    check_writable(tmp_path / name)
+    atomic_write(tmp_path / name, b"new")
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_a_private_file_is_not_opened_to_others(tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"old")
+    path.chmod(0o600)
+    atomic_write(path, b"new")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_lines_are_added_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    path.write_bytes(b"one\ntw")  # a writer was killed here
+    append_line(path, b"three")
+    assert path.read_bytes() == b"one\ntw\nthree\n"
+    program = (
+        "import sys; from pathlib import Path; from edgernn.files import append_line\n"
+        f"try: append_line(Path({str(path)!r}), bytes(100_000))\n"
+        "except OSError: sys.exit(9)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
+        check=False,
+    )
+    assert done.returncode == 9
+    assert path.read_bytes() == b"one\ntw\nthree\n"
 
 
 def test_a_write_that_breaks_off_leaves_the_old_file(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -14,11 +13,12 @@ import numpy as np
 from edgernn.converters.c.compile import Program, names
 from edgernn.converters.c.described import frame_sizes, state_layout, stream_description
 from edgernn.converters.c.elements import float_literal
-from edgernn.converters.c.folder import DESCRIPTION
 from edgernn.converters.c.naming import in_comment
 from edgernn.converters.c.program import C_TYPES, MEMBERS, Pool
 from edgernn.converters.c.runtime_files import called_headers, with_included
+from edgernn.converters.c.seals import sealed
 from edgernn.graph import Value
+from edgernn.owned_folder import MANIFEST, manifest
 from edgernn.samples import table_rows
 from edgernn.templates import templates_of
 
@@ -93,8 +93,8 @@ def project_files(program: Program, name: str, about: Mapping[str, Any]) -> dict
     files = {path: environment.get_template(template).render(context) for path, template in templates.items()}
     for header, text in with_included(context["headers"]).items():
         files[f"src/{header}"] = text
-    files[DESCRIPTION] = json.dumps(_description(program, name, about, inputs, outputs), indent=2) + "\n"
-    return files
+    files = sealed(files)
+    return {**files, MANIFEST: manifest(_description(program, name, about, inputs, outputs), files)}
 
 
 def _described(program: Program) -> tuple[list[Described], list[Described]]:

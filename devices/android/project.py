@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgernn import __version__
+from edgernn.converters.c.seals import sealed
 from edgernn.converters.tflite.file import TfliteFile
 from edgernn.devices.android.litert import engine_words
 from edgernn.devices.host.c import CProject
@@ -115,6 +116,7 @@ def android_files(
         f"{code}/MainActivity.kt": "MainActivity.kt",
     }
     files: dict[str, str | bytes] = {f"{main}/assets/recorded.bin": recorded}
+    texts: dict[str, str] = {}
     if isinstance(artifact.content, TfliteFile):
         words |= {"engine": "LiteRtEngine(modelFile())", "example_engine": "LiteRtEngine(modelFile)"}
         words |= engine_words(artifact, feed)
@@ -125,11 +127,11 @@ def android_files(
         words |= _native_words(artifact.content, feed, package)
         templates[f"{code}/NativeEngine.kt"] = "NativeEngine.kt"
         templates |= {f"{main}/cpp/CMakeLists.txt": "cpp.CMakeLists.txt", f"{main}/cpp/jni.c": "jni.c"}
-        for path in sorted((artifact.content.folder / "src").iterdir()):
-            files[f"{main}/cpp/{path.name}"] = path.read_text(encoding="utf-8")
+        for path in artifact.content.sources:
+            texts[f"{main}/cpp/{path.name}"] = path.read_text(encoding="utf-8")
     environment = templates_of("edgernn.devices.android", "Writing an Android project")
-    files |= {path: environment.get_template(f"{template}.j2").render(words) for path, template in templates.items()}
-    return files
+    texts |= {path: environment.get_template(f"{template}.j2").render(words) for path, template in templates.items()}
+    return {**files, **sealed(texts)}
 
 
 def _check_package(package: str) -> None:

@@ -18,8 +18,8 @@ import numpy as np
 
 from edgernn.devices.host.session import Array, Opening, Runtime, TensorInfo
 from edgernn.errors import EnvironmentProblem, InputError
+from edgernn.owned_folder import MANIFEST, listed_files, recover
 
-DESCRIPTION = "edgernn.json"
 SCHEMA = "edgernn.c"
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-std=c99", "-O3", "-march=native", "-shared", "-fPIC")
@@ -52,10 +52,30 @@ class CProject:
         """The C file."""
         return self.folder / "src" / f"{self.name}.c"
 
+    @property
+    def files(self) -> list[Path]:
+        """All of its files, sorted; what else a user keeps in the folder is none of them."""
+        listed = [self.folder / path for path in (*listed_files(self.own), MANIFEST)]
+        if len(listed) == 1:  # an older edgernn did not list them
+            listed = list(self.folder.rglob("*"))
+        return sorted(path for path in listed if path.is_file())
+
+    @property
+    def sources(self) -> list[Path]:
+        """Of these, the sources and headers of the model."""
+        return [path for path in self.files if path.parent == self.folder / "src"]
+
 
 def is_c_project(path: object) -> bool:
-    """Whether a path is such a folder."""
-    return isinstance(path, (str, os.PathLike)) and Path(path).is_dir() and (Path(path) / DESCRIPTION).is_file()
+    """Whether a path is such a folder; a write into it that was broken off is undone first.
+
+    Raises:
+        InputError: that is not possible.
+    """
+    if not isinstance(path, (str, os.PathLike)) or not Path(path).is_dir():
+        return False
+    recover(path)
+    return (Path(path) / MANIFEST).is_file()
 
 
 def read_c_project(folder: str | os.PathLike[str]) -> CProject:
@@ -66,17 +86,18 @@ def read_c_project(folder: str | os.PathLike[str]) -> CProject:
     """
     path = Path(folder)
     where = f"artifact '{path}'"
+    recover(path)
     try:
-        own = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
+        own = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{where}: must be a folder of C with {DESCRIPTION}. Found: none.", hint=_HINT) from error
+        raise InputError(f"{where}: must be a folder of C with {MANIFEST}. Found: none.", hint=_HINT) from error
     if not isinstance(own, dict) or own.get("schema") != SCHEMA or own.get("version") != 1:
         raise InputError(f"{where}: must hold C that this version of edgernn wrote. Found: another.", hint=_HINT)
     try:
         inputs, outputs = (tuple(_info(tensor) for tensor in own[key]) for key in ("inputs", "outputs"))
         str(own["name"])
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{where}: {DESCRIPTION} must be complete. Found: damaged.", hint=_HINT) from error
+        raise InputError(f"{where}: {MANIFEST} must be complete. Found: damaged.", hint=_HINT) from error
     return CProject(path, own, inputs, outputs)
 
 

@@ -52,6 +52,7 @@ from edgernn.cli.output import json_option, kib, note, print_json, print_table, 
 @click.option("--state", metavar="io|internal", help="Where a stream's state is.  [default: the target's best]")
 @click.option("--name", help="Of the model in C, the prefix of its identifiers.  [default: from the folder's]")
 @click.option("--clip", metavar="minmax|percentile|mse", help="How much of the calibrated ranges is kept.")
+@click.option("--force", is_flag=True, help="Write C among other files; none is deleted or overwritten.")
 @json_option
 def command(
     model: Path,
@@ -69,6 +70,7 @@ def command(
     state: str | None,
     name: str | None,
     clip: str | None,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Convert MODEL, a .keras or .h5 file, to a .tflite for LiteRT and TFLite-Micro, or to C without any runtime."""
@@ -91,6 +93,7 @@ def command(
             hop=hop,
             lookahead=lookahead,
             state=state,
+            force=force,
             on_progress=bar.describe,
         )
     if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 @click.option("--remove", is_flag=True, help="Only remove that service; with the last one, all that is on the board.")
 @click.option("--serial-firmware", type=click.Path(path_type=Path), help="Only write a serial board's firmware here.")
 @click.option("--android-project", type=click.Path(path_type=Path), help="Only write an Android app around it here.")
+@click.option("--force", is_flag=True, help="Write these two among other files; none is deleted or overwritten.")
 @click.option("--package", default="com.example.model", show_default=True, help="Of that app.")
 @click.option("--quantize", metavar="SCHEME", help="Of a Keras model, which is converted first.  [default: float32]")
 @click.option("--calibration", type=click.Path(path_type=Path), help="Samples to quantize a Keras model with.")
@@ -61,6 +63,7 @@ def command(
     remove: bool,
     serial_firmware: Path | None,
     android_project: Path | None,
+    force: bool,
     package: str,
     quantize: str | None,
     calibration: Path | None,
@@ -79,11 +82,11 @@ def command(
     from edgernn.devices.linux.service import Service
 
     if serial_firmware is not None:
-        _write_firmware(artifact, serial_firmware)
+        _write_firmware(artifact, serial_firmware, force)
         return
     if android_project is not None:
         with as_artifact(artifact, devices, runtime, quantize, calibration, lambda stage: None) as (path, _):
-            _write_app(path, android_project, data, package)
+            _write_app(path, android_project, data, package, force)
         return
     if not devices:
         raise InputError(f"device: must be named: {KINDS}. Found: none.", hint="--device pi@raspberrypi.local, say.")
@@ -131,19 +134,25 @@ def command(
     _conclude(found, as_json=as_json)
 
 
-def _write_firmware(artifact: Path, folder: Path) -> None:
+def _write_firmware(artifact: Path, folder: Path, force: bool) -> None:
     from edgernn.deployment.firmware import write_firmware
 
-    for written in write_firmware(artifact, folder):
-        say(str(written))
+    _tell(*write_firmware(artifact, folder, force=force))
     note("give the board edgernn_serial_read and edgernn_serial_write, and call edgernn_serial_poll in its loop.")
 
 
-def _write_app(artifact: Path, folder: Path, data: Path | None, package: str) -> None:
+def _tell(paths: Sequence[Path], notes: Sequence[str]) -> None:
+    """Say what was written, and what else happened."""
+    for path in paths:
+        say(str(path))
+    for text in notes:
+        note(f"note: {text}")
+
+
+def _write_app(artifact: Path, folder: Path, data: Path | None, package: str, force: bool) -> None:
     from edgernn.deployment.android import write_android_project
 
-    for written in write_android_project(artifact, folder, data, package):
-        say(str(written))
+    _tell(*write_android_project(artifact, folder, data, package, force=force))
     note(f"open {folder} with Android Studio; its README.md says what was not verified.")
 
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from edgernn import __version__
 from edgernn.converters.tflite.counting import count
 from edgernn.deployment.job import sample_noise, steps_of
 from edgernn.devices.android.project import android_files
 from edgernn.devices.host.c import CProject
 from edgernn.devices.host.session import Array
 from edgernn.devices.linux.feed import feed_of
-from edgernn.errors import InputError
-from edgernn.files import write_folder
+from edgernn.owned_folder import MANIFEST, check_folder, manifest, write_folder
 from edgernn.running import Artifact, artifact_samples, chosen_runtime, read_artifact, run_samples
 from edgernn.samples import Source
 from edgernn.streaming.session import StreamingSession
@@ -24,21 +24,29 @@ from edgernn.streaming.window import is_stream, window_of
 from edgernn.verification import TOLERANCES, artifact_scheme
 
 _RECORDED = 8  # samples
-_MARK = "app/src/main/AndroidManifest.xml"
+SCHEMA = "edgernn.android"
 
 
-def write_android_project(artifact: Any, folder: Path, data: Source | None, package: str) -> list[Path]:
-    """Write the project, in place of one that was written before.
+def write_android_project(
+    artifact: Any, folder: Path, data: Source | None, package: str, *, force: bool = False
+) -> tuple[list[Path], tuple[str, ...]]:
+    """Write the project, in place of one that was written before; of that, only what is unchanged is replaced.
+
+    Args:
+        artifact: a .tflite, or a folder of C.
+        folder: of the project.
+        data: samples to record answers to; without, some noise.
+        package: of the app.
+        force: whether the folder may hold other files; none of them is deleted or overwritten.
+
+    Returns:
+        The project's files, and which of the user's are kept under another name.
 
     Raises:
         InputError: the folder holds something else, or the artifact has more than one input.
         EnvironmentProblem: the runtime is not installed, or the disk is full.
     """
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / _MARK).is_file()):
-        raise InputError(
-            f"project '{folder}': must be a new folder, or an earlier project. Found: something else.",
-            hint="choose another folder.",
-        )
+    check_folder(folder, SCHEMA, force=force)
     read = read_artifact(artifact)
     scheme = artifact_scheme(read)
     tolerance = 0.0 if scheme in ("int8", "int16x8") else TOLERANCES[scheme]
@@ -46,8 +54,9 @@ def write_android_project(artifact: Any, folder: Path, data: Source | None, pack
     parameters = read.own["parameters"] if isinstance(read.content, CProject) else count(read.content).parameters
     title = f"A recurrent model, {scheme}, {parameters} parameters"
     files = android_files(read, package, recorded, title, tolerance)
-    write_folder(folder, files)
-    return [folder / path for path in files]
+    about = {"schema": SCHEMA, "version": 1, "edgernn": __version__, "package": package}
+    notes = write_folder(folder, {**files, MANIFEST: manifest(about, files)}, force=force)
+    return [folder / path for path in files], notes
 
 
 def recorded_answers(artifact: Artifact, data: Source | None) -> Iterator[bytes]:

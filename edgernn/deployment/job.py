@@ -6,13 +6,11 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edgernn.converters.tflite.file import TfliteFile
-from edgernn.devices.host.c import CProject
 from edgernn.devices.host.session import Array, Session
 from edgernn.errors import EnvironmentProblem, InputError
 from edgernn.running import Artifact, artifact_samples, chosen_runtime, read_artifact, run_samples
@@ -214,11 +212,6 @@ def content_hash(artifact: Artifact) -> str:
     if isinstance(content, TfliteFile):
         return hashlib.sha256(content.content).hexdigest()
     digest = hashlib.sha256()
-    for path in source_files(content):
+    for path in content.files:
         digest.update(f"{path.relative_to(content.folder)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
     return digest.hexdigest()
-
-
-def source_files(project: CProject) -> list[Path]:
-    """The files of a folder of C, sorted."""
-    return sorted(path for path in project.folder.rglob("*") if path.is_file())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from reader_harness import functional
 
@@ -32,16 +33,23 @@ def by_keras(*makes: Callable[[Any], Any], shape: Sequence[int] = (5, 4), dtype:
     return make
 
 
-def by_hand(class_name: str, shapes: Sequence[tuple[int, ...]], **config: Any) -> Callable[[], KerasModel]:
-    """A model that Keras itself would not build, or only in another version."""
+def by_hand(
+    class_name: str,
+    shapes: Sequence[tuple[int, ...]],
+    weights: Mapping[str, tuple[int, ...]] | None = None,
+    states: int = 0,
+    **config: Any,
+) -> Callable[[], KerasModel]:
+    """A model that Keras itself would not build, or only in another version; the last inputs may be states."""
 
     def make() -> KerasModel:
         inputs = tuple(ModelInput(f"x{k}", shape, "float32") for k, shape in enumerate(shapes))
         refs = tuple(TensorRef(model_input.name, 0, 0) for model_input in inputs)
-        layer = KerasLayer(class_name, "culprit", config)
-        return KerasModel(
-            "m", (layer,), (Call("culprit", 0, refs, {}, 1),), inputs, (TensorRef("culprit", 0, 0),), ("y",)
-        )
+        arrays = {role: np.ones(shape, np.float32) for role, shape in (weights or {}).items()}
+        layer = KerasLayer(class_name, "culprit", config, arrays)
+        first, given = refs[: len(refs) - states], refs[len(refs) - states :]
+        call = Call("culprit", 0, first, {"initial_state": given} if given else {}, 1)
+        return KerasModel("m", (layer,), (call,), inputs, (TensorRef("culprit", 0, 0),), ("y",))
 
     return make
 
@@ -71,7 +79,52 @@ def _mask_of_another_shape(make: Callable[[Any], Any]) -> Callable[[], Any]:
     return model
 
 
+CELL = {"kernel": (4, 3), "recurrent_kernel": (3, 3)}
+
 BREAKING: dict[str, list[Callable[[], Any]]] = {
+    "input_is_a_sequence": [
+        by_hand("Conv1D", [(2, 5, 4)], filters=3, kernel_size=[2]),
+        by_hand("GRU", [(5,)], units=3),
+        by_hand("Cropping1D", [(5,)], cropping=[1, 1]),
+    ],
+    "input_has_steps": [by_hand("TimeDistributed", [(5,)])],
+    "input_is_a_vector": [by_hand("RepeatVector", [(5, 4)], n=3)],
+    "axes_are_there": [
+        by_hand("Softmax", [(5, 4)], axis=3),
+        by_hand("Concatenate", [(5, 4), (5, 4)], axis=-4),
+        by_hand("Dot", [(4,), (4,)], axes=[1, 2]),
+    ],
+    "axes_are_not_the_batch": [
+        by_keras(lambda k: k.Softmax(axis=0, name="culprit")),
+        by_hand("Concatenate", [(5, 4), (5, 4)], axis=0),
+        by_hand("BatchNormalization", [(5, 4)], {"moving_mean": (4,), "moving_variance": (4,)}, axis=-3),
+    ],
+    "order_is_of_the_inputs_axes": [by_hand("Permute", [(5, 4)], dims=[3, 1, 2])],
+    "reshape_keeps_all_elements": [
+        by_hand("Reshape", [(5, 4)], target_shape=[3, 7]),
+        by_hand("Reshape", [(5, 4)], target_shape=[3, -1]),
+    ],
+    "merged_shapes_fit": [
+        by_hand("Add", [(5, 4), (5, 3)]),
+        by_hand("Concatenate", [(5, 4), (6, 4)], axis=2),
+        by_hand("Concatenate", [(5, 4), (4,)]),
+    ],
+    "dot_axes_fit": [by_hand("Dot", [(5, 4), (4, 5)], axes=[2, 2])],
+    "scale_fits": [
+        by_hand("Rescaling", [(5, 4)], scale=[1.0] * 3),
+        by_hand("Rescaling", [(4,)], scale=1.0, offset=[[1.0] * 4]),
+    ],
+    "states_fit": [by_hand("SimpleRNN", [(5, 4), (2,)], CELL, 1, units=3)],
+    "weights_fit": [
+        by_hand("SimpleRNN", [(5, 3)], CELL, units=3),
+        by_hand("Dense", [(3,)], {"kernel": (4, 2)}, units=2),
+        by_hand("Conv1D", [(5, 3)], {"kernel": (2, 4, 6)}, filters=6, kernel_size=2),
+        by_hand("BatchNormalization", [(5, 4)], {"moving_mean": (5,), "moving_variance": (5,)}),
+        by_hand("LayerNormalization", [(5, 4)], {"gamma": (4, 5)}, axis=[1, 2]),
+        by_hand("PReLU", [(5, 4)], {"alpha": (2, 4)}),
+        by_hand("Normalization", [(5, 4)], {"mean": (3,), "variance": (3,)}),
+        by_hand("DepthwiseConv1D", [(5, 4)], {"depthwise_kernel": (2, 3, 1)}, kernel_size=2),
+    ],
     "activation_is_listed": [
         by_keras(lambda k: k.Dense(3, activation="celu", name="culprit")),
         by_keras(lambda k: k.LSTM(3, recurrent_activation="log_sigmoid", name="culprit")),
@@ -86,7 +139,6 @@ BREAKING: dict[str, list[Callable[[], Any]]] = {
     "relu_has_no_threshold": [by_keras(lambda k: k.ReLU(threshold=0.5, name="culprit"))],
     "softmax_has_one_axis": [by_keras(lambda k: k.Softmax(axis=[1, 2], name="culprit"))],
     "softmax_has_no_mask": [by_keras(lambda k: k.Masking(), lambda k: k.Softmax(name="culprit"), shape=(4, 4))],
-    "softmax_axis_is_not_the_batch": [by_keras(lambda k: k.Softmax(axis=0, name="culprit"))],
     "inputs_are_floats": [
         by_keras(lambda k: k.Rescaling(0.1, name="culprit"), dtype="uint8"),
         by_keras(lambda k: k.Flatten(), lambda k: k.Dense(3, name="culprit"), dtype="int32"),
@@ -104,13 +156,11 @@ BREAKING: dict[str, list[Callable[[], Any]]] = {
         ),
     ],
     "masks_fit_together": [_masks_of_two_shapes],
-    "concatenation_is_not_of_batches": [by_hand("Concatenate", [(5, 4), (5, 4)], axis=0)],
     "dot_has_at_most_two_axes": [by_hand("Dot", [(5, 4, 3), (3,)], axes=[3, 1])],
-    "window_moves_over_steps": [by_hand("Conv1D", [(2, 5, 4)], filters=3, kernel_size=[2])],
     "window_fits": [
-        by_hand("Conv1D", [(5, 4)], filters=3, kernel_size=[6]),
+        by_hand("Conv1D", [(5, 4)], {"kernel": (6, 4, 3)}, filters=3, kernel_size=[6]),
         by_hand("MaxPooling1D", [(5, 4)], pool_size=[6]),
-        by_hand("DepthwiseConv1D", [(5, 4)], kernel_size=3, dilation_rate=3),
+        by_hand("DepthwiseConv1D", [(5, 4)], {"depthwise_kernel": (3, 4, 1)}, kernel_size=3, dilation_rate=3),
     ],
     "cropping_leaves_something": [by_hand("Cropping1D", [(5, 4)], cropping=[2, 3])],
 }

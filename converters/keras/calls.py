@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,11 +18,12 @@ from edgernn.converters.keras.source_model import Call, KerasLayer, KerasModel, 
 _RECURRENT = frozenset(known.RECURRENT) | {"RNN", "Bidirectional"}
 
 
-def state_count(layer: KerasLayer) -> int:
-    """Number of state tensors of a cell, a recurrent layer or a Bidirectional."""
-    if layer.class_name in known.RECURRENT:
-        return known.CELLS[known.RECURRENT[layer.class_name]]
-    return known.CELLS.get(layer.class_name) or sum(state_count(child) for child in layer.children.values())
+def state_shapes(layer: KerasLayer) -> list[tuple[int, ...]]:
+    """Shapes of the state tensors of a cell, a recurrent layer or a Bidirectional, in Keras's order."""
+    count = known.CELLS.get(known.RECURRENT.get(layer.class_name, layer.class_name))
+    if count is not None:
+        return [(layer.config["units"],)] * count
+    return [shape for child in layer.children.values() for shape in state_shapes(child)]
 
 
 def output_count(layer: KerasLayer) -> int:
@@ -31,7 +34,7 @@ def output_count(layer: KerasLayer) -> int:
         return 1
     first = layer.children["forward"] if layer.class_name == "Bidirectional" else layer
     both = layer.class_name == "Bidirectional" and layer.config.get("merge_mode", "concat") is None
-    return 1 + both + (state_count(layer) if first.config.get("return_state") else 0)
+    return 1 + both + (len(state_shapes(layer)) if first.config.get("return_state") else 0)
 
 
 def sequential_calls(
@@ -85,15 +88,16 @@ def functional_calls(
     entries = {str(item.get("name") or item["config"].get("name")): item for item in config["layers"]}
     by_name = {layer.name: layer for layer in layers}
     operations = {key: entry for key, entry in entries.items() if is_mask_operation(entry)}
+    shown = {item.name: item for item in inputs}
     nodes = [
         read_node(node, key, index)
         for key, entry in entries.items()
         for index, node in enumerate(entry.get("inbound_nodes") or [])
-        if key not in {item.name for item in inputs}
+        if key not in shown
     ]
     named_outputs = leaves(config.get("output_layers"))
     outputs = [ref for _, ref in named_outputs]
-    counts = {key: sum(node.layer == key for node in nodes) for key in entries}
+    counts = Counter(node.layer for node in nodes)
     saved = [node for entry in entries.values() for node in entry.get("inbound_nodes") or []]
     generation_3 = any(isinstance(node, dict) and "args" in node for node in saved)
     nodes, outputs = _count_from_zero(nodes, outputs, by_name, counts, generation_3)
@@ -112,7 +116,7 @@ def functional_calls(
     used = [ref for call in calls for refs in (call.arguments, *call.keywords.values()) for ref in refs] + outputs
     lost = [ref for ref in used if ref.index < 0 or ref.index >= known_calls.get((ref.layer, ref.call), 0)]
     ordered = _ordered(calls, set(operations)) if not lost else None
-    unknown = [key for key, ref in input_refs if ref.layer not in {item.name for item in inputs}]
+    unknown = [key for key, ref in input_refs if ref.layer not in shown]
     if lost or ordered is None or not outputs or not input_refs or unknown:
         found = f"a call of '{lost[0].layer}' that is not there" if lost else "a loop, or no inputs or outputs"
         message = f"model '{where or name}': calls must lead from the inputs to the outputs. Found: {found}."
@@ -123,7 +127,6 @@ def functional_calls(
         if ref.layer in operations:
             message = f"layer '{ref.layer}': must be a layer. Found: the operation keras.ops '{ref.layer}'."
             broken.append((message, "use a layer of keras.layers in its place."))
-    shown = {item.name: item for item in inputs}
     return KerasModel(
         name,
         tuple(layers),
@@ -135,13 +138,14 @@ def functional_calls(
 
 
 def _unique(names: Sequence[str]) -> tuple[str, ...]:
-    result: list[str] = []
+    taken: dict[str, int] = {}  # the name, and how often it was wanted
     for name in names:
-        number = 0
-        while (candidate := f"{name}_{number}" if number else name) in result:
-            number += 1
-        result.append(candidate)
-    return tuple(result)
+        candidate = name
+        while candidate in taken:
+            taken[name] += 1
+            candidate = f"{name}_{taken[name]}"
+        taken[candidate] = 0
+    return tuple(taken)
 
 
 def _count_from_zero(
@@ -160,12 +164,11 @@ def _count_from_zero(
         late = {key for key, layer in layers.items() if layer.class_name == "Functional"}
         return nodes, [replace(ref, call=ref.call - 1) if ref.layer in late else ref for ref in outputs]
     used = [ref for node in nodes for refs in (node.arguments, *node.keywords.values()) for ref in refs] + outputs
-    late = {
-        key
-        for key, layer in layers.items()
-        # Every call is used by somebody, so a count that starts at 1 ends at the number of calls.
-        if layer.model is not None and max((ref.call for ref in used if ref.layer == key), default=0) == counts[key]
-    }
+    last: dict[str, int] = {}
+    for ref in used:
+        last[ref.layer] = max(ref.call, last.get(ref.layer, 0))
+    # Every call is used by somebody, so a count that starts at 1 ends at the number of calls.
+    late = {key for key, layer in layers.items() if layer.model is not None and last.get(key, 0) == counts[key]}
 
     def shift(refs: list[TensorRef]) -> list[TensorRef]:
         return [replace(ref, call=ref.call - 1) if ref.layer in late else ref for ref in refs]
@@ -200,29 +203,35 @@ def _call(node: Node, layer: KerasLayer, where: str, broken: Broken) -> Call:
         message = f"layer '{where}': must be called on {wanted} tensor(s). Found: {len(arguments)}."
         broken.append((message, "the file is damaged; save the model again."))
     states = len(keywords.get("initial_state", ()))
-    if states not in (0, state_count(layer) if layer.class_name in _RECURRENT else 0):
-        message = f"layer '{where}': initial_state must hold {state_count(layer)} tensors. Found: {states}."
+    wanted = len(state_shapes(layer)) if layer.class_name in _RECURRENT else 0
+    if states not in (0, wanted):
+        message = f"layer '{where}': initial_state must hold {wanted} tensors. Found: {states}."
         broken.append((message, "give every state of the layer."))
     frozen = {key: tuple(refs) for key, refs in sorted(keywords.items())}
     return Call(layer.name, node.call, tuple(arguments), frozen, output_count(layer))
 
 
 def _ordered(calls: Sequence[Call], operations: set[str]) -> list[Call] | None:
-    """The calls, each after those that it needs; None if they form a loop. Mask operations are not waited for."""
-    makers = {(call.layer, call.call_index) for call in calls}
-    done: set[tuple[str, int]] = set()
+    """The calls, each after those that it needs; None if they form a loop. Mask operations are not waited for.
+
+    Calls that can be computed in the order in which they are given stay in it.
+    """
+    makers = {(call.layer, call.call_index): index for index, call in enumerate(calls)}
+    missing: list[int] = []
+    readers: dict[int, list[int]] = {}
+    for index, call in enumerate(calls):
+        refs = {(ref.layer, ref.call) for refs in (call.arguments, *call.keywords.values()) for ref in refs}
+        needed = [makers[ref] for ref in refs if ref in makers]
+        missing.append(len(needed))
+        for maker in needed:
+            readers.setdefault(maker, []).append(index)
+    ready = [index for index, count in enumerate(missing) if not count]
     ordered: list[Call] = []
-    waiting = list(calls)
-    while waiting:
-        rest = []
-        for call in waiting:
-            needed = {(ref.layer, ref.call) for refs in (call.arguments, *call.keywords.values()) for ref in refs}
-            if needed & makers <= done:
-                ordered.append(call)
-                done.add((call.layer, call.call_index))
-            else:
-                rest.append(call)
-        if len(rest) == len(waiting):
-            return None
-        waiting = rest
-    return ordered
+    while ready:
+        index = heapq.heappop(ready)
+        ordered.append(calls[index])
+        for reader in readers.get(index, ()):
+            missing[reader] -= 1
+            if not missing[reader]:
+                heapq.heappush(ready, reader)
+    return ordered if len(ordered) == len(calls) else None

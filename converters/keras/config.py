@@ -5,6 +5,7 @@ Nothing is looked up by a name that the file gives: classes, modules and activat
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from edgernn.converters.keras import known
 from edgernn.converters.keras.calls import functional_calls, sequential_calls
 from edgernn.converters.keras.identity import Broken, check_identity, closest, is_mask_operation
+from edgernn.converters.keras.kinds import shown
 from edgernn.converters.keras.options import as_shape, clean
 from edgernn.converters.keras.source_model import KerasLayer, KerasModel, ModelInput
 from edgernn.errors import InputError, UnsupportedError
@@ -37,14 +39,7 @@ def parse_model(entry: object, keras_major: int = 3) -> KerasModel:
             hint="save the whole model with model.save('model.keras').",
         )
     broken: Broken = []
-    try:
-        layer = _Parser(keras_major, broken).layer(entry, "", 0)
-    except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
-        # Whatever a damaged file holds in place of what Keras writes there.
-        raise InputError(
-            f"model: the configuration must be one that Keras wrote. Found: {type(error).__name__}: {str(error)[:80]}.",
-            hint="the file is damaged; save the model again.",
-        ) from error
+    layer = _Parser(keras_major, broken).layer(entry, "", 0)
     if layer is not None and layer.model is None:
         message = f"model: class must be Sequential or Functional. Found: '{layer.class_name}'."
         broken.append((message, "wrap the layer in keras.Sequential."))
@@ -71,6 +66,25 @@ class _Parser:
             return None
         name = str(entry.get("name") or config.get("name") or entry["class_name"].lower())
         where = f"{path}/{name}" if path else name
+        try:
+            return self.named_layer(entry, config, name, where, depth, allowed)
+        except (AttributeError, IndexError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
+            # Whatever a damaged file holds in place of what Keras writes there.
+            found = f"{type(error).__name__}: {shown(str(error))}"
+            message = f"layer '{where}': its configuration must be one that Keras wrote. Found: {found}."
+            self.broken.append((message, _DAMAGED))
+            return None
+
+    def named_layer(
+        self,
+        entry: dict[str, Any],
+        config: dict[str, Any],
+        name: str,
+        where: str,
+        depth: int,
+        allowed: frozenset[str] | None,
+    ) -> KerasLayer | None:
+        """The layer of an entry whose name and options have been found."""
         if depth > _DEEPEST:
             message = f"layer '{where[:80]}...': models must be nested at most {_DEEPEST} deep. Found: deeper."
             self.broken.append((message, "put the layers into fewer models."))
@@ -97,10 +111,6 @@ class _Parser:
         children = dict(self.children(layer.class_name, config, where, depth))
         inner = {key: value for key, value in config.items() if key not in ("layer", "backward_layer", "cell", "cells")}
         options = clean(inner, layer.class_name, where, self.keras_major, self.broken)
-        try:
-            known.weight_slots(layer.class_name, options)
-        except ValueError as error:
-            self.broken.append((f"layer '{where}': {error}", "the file is damaged, or not written by Keras."))
         if len(self.broken) > before:
             return None
         if layer.class_name == "Bidirectional":
@@ -152,8 +162,8 @@ class _Parser:
                 inputs.extend(self.input(item["config"], layer.name, where))
             elif layer is not None:
                 layers.append(layer)
-        names = [layer.name for layer in layers] + [item.name for item in inputs]
-        for twice in sorted({item for item in names if names.count(item) > 1}):
+        names = Counter([layer.name for layer in layers] + [item.name for item in inputs])
+        for twice in sorted(name for name, count in names.items() if count > 1):
             message = f"layer '{twice}': the name must be unique in its model. Found: twice."
             self.broken.append((message, "give every layer a name of its own."))
         if len(self.broken) > before:
@@ -171,7 +181,7 @@ class _Parser:
         dtype = config.get("dtype") or "float32"
         steps = as_shape(shape)
         if steps is None or not isinstance(dtype, str):
-            message = f"input '{place}': must have a shape and a dtype. Found: {shape!r}, {dtype!r}."
+            message = f"input '{place}': must have a shape and a dtype. Found: {shown(shape)}, {shown(dtype)}."
             self.broken.append((message, "give the shape to keras.Input."))
             return
         yield ModelInput(name, steps, dtype)

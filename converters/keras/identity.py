@@ -25,7 +25,7 @@ def closest(class_name: str, allowed: Collection[str] = known.SUPPORTED) -> str:
     """The hint for a class that is not read: what to do, or the supported class with the most similar name."""
     if class_name in _INSTEAD:
         return _INSTEAD[class_name]
-    match = difflib.get_close_matches(class_name, sorted(allowed), n=1, cutoff=0.6)
+    match = difflib.get_close_matches(class_name[:80], sorted(allowed), n=1, cutoff=0.6)
     return f"closest supported class: '{match[0]}'." if match else "see the list of supported layers."
 
 

@@ -55,7 +55,7 @@ ACTIVATIONS = frozenset(
         "squareplus", "swish", "tanh", "tanh_shrink", "threshold",
     }
 )  # fmt: skip
-ACTIVATION_MODULES = frozenset({"builtins", "keras.activations", "keras.src.activations.activations"})
+ACTIVATION_MODULES = ("builtins", "keras.activations", "keras.src.activations.activations")
 SYNONYMS = {"swish": "silu", "hard_swish": "hard_silu"}
 # max(0, min(1, x/5 + 1/2)) in Keras 2, max(0, min(1, x/6 + 1/2)) in Keras 3: each gets a name of its own.
 KERAS_2_ACTIVATIONS = {"hard_sigmoid": "keras_2_hard_sigmoid"}
@@ -86,22 +86,9 @@ class Slot:
 
 
 def weight_slots(class_name: str, config: Mapping[str, Any]) -> tuple[Slot, ...]:
-    """The weights that a layer itself owns (not its children), in the order in which Keras keeps them.
-
-    Raises:
-        ValueError: an option that decides their shape is missing or is not a whole number.
-    """
+    """The weights that a layer itself owns (not its children), in the order in which Keras keeps them."""
     maker = _SLOTS.get(RECURRENT.get(class_name, class_name))
     return maker(config) if maker else ()
-
-
-def _whole(config: Mapping[str, Any], key: str, default: int | None = None) -> int:
-    value = config.get(key, default)
-    if isinstance(value, list) and len(value) == 1:  # Conv1D(3) is saved as [3] by some versions
-        value = value[0]
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"option '{key}' must be a positive whole number. Found: {value!r}")
-    return value
 
 
 def _optional(config: Mapping[str, Any], key: str, slot: Slot, default: bool = True) -> tuple[Slot, ...]:
@@ -110,7 +97,7 @@ def _optional(config: Mapping[str, Any], key: str, slot: Slot, default: bool = T
 
 def _cell(gates: int) -> Callable[[Mapping[str, Any]], tuple[Slot, ...]]:
     def slots(config: Mapping[str, Any]) -> tuple[Slot, ...]:
-        units = _whole(config, "units")
+        units = config["units"]
         # Only the GRU has `reset_after`; it then keeps one bias for the input and one for the state.
         bias: Shape = (2, gates * units) if config.get("reset_after") else (gates * units,)
         kernels = (Slot("kernel", ("f", gates * units)), Slot("recurrent_kernel", (units, gates * units)))
@@ -120,18 +107,18 @@ def _cell(gates: int) -> Callable[[Mapping[str, Any]], tuple[Slot, ...]]:
 
 
 def _dense(config: Mapping[str, Any]) -> tuple[Slot, ...]:
-    units = _whole(config, "units")
+    units = config["units"]
     return (Slot("kernel", ("f", units)), *_optional(config, "use_bias", Slot("bias", (units,))))
 
 
 def _conv(config: Mapping[str, Any]) -> tuple[Slot, ...]:
-    filters = _whole(config, "filters")
-    kernel = Slot("kernel", (_whole(config, "kernel_size"), "c", filters))
+    filters = config["filters"]
+    kernel = Slot("kernel", (config["kernel_size"], "c", filters))
     return (kernel, *_optional(config, "use_bias", Slot("bias", (filters,))))
 
 
 def _depthwise(config: Mapping[str, Any]) -> tuple[Slot, ...]:
-    shape: Shape = (_whole(config, "kernel_size"), "c", _whole(config, "depth_multiplier", 1))
+    shape: Shape = (config["kernel_size"], "c", config.get("depth_multiplier", 1))
     return (
         Slot("depthwise_kernel", shape, also=("kernel",)),
         *_optional(config, "use_bias", Slot("bias", ("d",))),
@@ -139,9 +126,9 @@ def _depthwise(config: Mapping[str, Any]) -> tuple[Slot, ...]:
 
 
 def _separable(config: Mapping[str, Any]) -> tuple[Slot, ...]:
-    filters = _whole(config, "filters")
+    filters = config["filters"]
     return (
-        Slot("depthwise_kernel", (_whole(config, "kernel_size"), "c", _whole(config, "depth_multiplier", 1))),
+        Slot("depthwise_kernel", (config["kernel_size"], "c", config.get("depth_multiplier", 1))),
         Slot("pointwise_kernel", (1, "d", filters)),
         *_optional(config, "use_bias", Slot("bias", (filters,))),
     )
@@ -171,7 +158,7 @@ def _normalization(config: Mapping[str, Any]) -> tuple[Slot, ...]:
 
 
 def _embedding(config: Mapping[str, Any]) -> tuple[Slot, ...]:
-    return (Slot("embeddings", (_whole(config, "input_dim"), _whole(config, "output_dim"))),)
+    return (Slot("embeddings", (config["input_dim"], config["output_dim"])),)
 
 
 _SLOTS: dict[str, Callable[[Mapping[str, Any]], tuple[Slot, ...]]] = {

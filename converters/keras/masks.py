@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from edgernn.converters.keras import known
@@ -90,22 +91,18 @@ def _mask_after(
 
 def _operation_masks(operations: Mapping[str, Mapping[str, Any]]) -> dict[TensorRef, _Mask | None]:
     """For the output of every mask operation, the comparisons that it is an "or" of; None if it is something else."""
-    waiting = {
-        TensorRef(name, index, 0): (entry, saved)
+    saved = {
+        TensorRef(name, index, 0): (entry, node)
         for name, entry in operations.items()
-        for index, saved in enumerate(entry.get("inbound_nodes") or [])
+        for index, node in enumerate(entry.get("inbound_nodes") or [])
     }
+    needs = {ref: [item for item, _ in operands(node)[0] if item in saved] for ref, (_, node) in saved.items()}
     done: dict[TensorRef, _Mask | None] = {}
-    while waiting:
-        ready = [
-            ref
-            for ref, (_, saved) in waiting.items()
-            if not any(item in waiting for item, _ in operands(saved)[0] if item is not None)
-        ]
-        if not ready:  # a loop: no mask of Keras
-            return {**done, **dict.fromkeys(waiting)}
-        for ref in ready:
-            done[ref] = _comparisons(*waiting.pop(ref), done)
+    try:
+        for ref in TopologicalSorter(needs).static_order():
+            done[ref] = _comparisons(*saved[ref], done)
+    except CycleError:  # a loop: no mask of Keras
+        return dict.fromkeys(saved)
     return done
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from edgernn.converters.keras import known
 from edgernn.converters.keras.identity import Broken
+from edgernn.converters.keras.kinds import KINDS, LARGEST_SIZE, REQUIRED, must_be, shown
 
 _MUST_BE_OFF = {
     "time_major": "put the batch before the time.",
@@ -28,6 +29,8 @@ def clean(config: Mapping[str, Any], class_name: str, where: str, keras_major: i
         broken: gathers the broken rules.
     """
     options: dict[str, Any] = {}
+    kinds = KINDS.get(class_name, {})
+    before = len(broken)
     for key, value in config.items():
         if _carries_code(value):
             message = f"layer '{where}': option '{key}' must be plain data. Found: Python code."
@@ -38,11 +41,23 @@ def clean(config: Mapping[str, Any], class_name: str, where: str, keras_major: i
             options[key] = _plain(value, key, where, broken)
     if class_name == "LeakyReLU" and "alpha" in options:  # its name in Keras 2
         options["negative_slope"] = options.pop("alpha")
+    if len(broken) == before:
+        for key in options.keys() & kinds.keys():
+            try:
+                options[key] = kinds[key](options[key])
+            except (ValueError, TypeError, OverflowError):
+                found = shown(options[key])
+                message = f"layer '{where}': option '{key}' must be {must_be(kinds[key])}. Found: {found}."
+                broken.append((message, "the file is damaged, or not written by Keras."))
+        for key in REQUIRED.get(class_name, ()):
+            if key not in options:
+                message = f"layer '{where}': option '{key}' must be given. Found: none."
+                broken.append((message, "the file is damaged, or not written by Keras."))
     if class_name != "InputLayer":
         _check_dtype(config.get("dtype"), where, broken)
     for key, why in _MUST_BE_OFF.items():
         if config.get(key):
-            broken.append((f"layer '{where}': option '{key}' must be off. Found: {config[key]}.", why))
+            broken.append((f"layer '{where}': option '{key}' must be off. Found: {shown(config[key])}.", why))
     return options
 
 
@@ -53,7 +68,7 @@ def as_shape(value: object) -> tuple[int | None, ...] | None:
     if not isinstance(value, list) or not value:
         return None
     for size in value:
-        if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
+        if size is not None and (isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= LARGEST_SIZE):
             return None
     return tuple(value[1:])
 
@@ -77,17 +92,18 @@ def _activation(value: object, key: str, where: str, keras_major: int, broken: B
     if value is None:
         name = "linear"
     elif isinstance(value, dict) and value.get("class_name") == "function":
-        of_keras = value.get("module") in known.ACTIVATION_MODULES
-        name = value.get("config") if of_keras else f"{value.get('module')}.{value.get('config')}"
+        name, module = value.get("config"), value.get("module")
+        if module not in known.ACTIVATION_MODULES:
+            name = f"{module}.{name}"[:80]
     elif isinstance(value, dict):
-        name = value.get("class_name")
+        name = str(value.get("class_name"))[:80]
         message = f"layer '{where}': '{key}' must be named. Found: the layer '{name}' as an activation."
         broken.append((message, f"put the layer {name} after this one instead."))
         return "linear"
     if not isinstance(name, str) or name not in known.ACTIVATIONS:
-        match = difflib.get_close_matches(str(name), sorted(known.ACTIVATIONS), n=1, cutoff=0.5)
+        match = difflib.get_close_matches(shown(name), sorted(known.ACTIVATIONS), n=1, cutoff=0.5)
         hint = f"closest activation: '{match[0]}'." if match else "use one that Keras names, such as 'tanh'."
-        broken.append((f"layer '{where}': '{key}' must be an activation of Keras. Found: {name!r}.", hint))
+        broken.append((f"layer '{where}': '{key}' must be an activation of Keras. Found: {shown(name)}.", hint))
         return "linear"
     if keras_major < 3:
         name = known.KERAS_2_ACTIVATIONS.get(name, name)
@@ -99,6 +115,8 @@ def _plain(value: object, key: str, where: str, broken: Broken) -> Any:
     if isinstance(value, dict):
         inner = value.get("config")
         match value.get("class_name"):
+            case None if value.keys() == {"type", "value"}:  # Keras 2.0 on a NumPy array
+                return _plain(value["value"], key, where, broken)
             case None:
                 return {str(name): _plain(item, key, where, broken) for name, item in value.items()}
             case "__tuple__" | "TensorShape":
@@ -106,7 +124,9 @@ def _plain(value: object, key: str, where: str, broken: Broken) -> Any:
             case "__numpy__" | "__tensor__" if isinstance(inner, dict):
                 return _plain(inner.get("value"), key, where, broken)
             case other:
-                message = f"layer '{where}': option '{key}' must be plain data. Found: an object of class '{other}'."
+                message = (
+                    f"layer '{where}': option '{key}' must be plain data. Found: an object of class {shown(other)}."
+                )
                 broken.append((message, "use a number, a text or a list."))
                 return None
     if isinstance(value, list):
@@ -120,5 +140,5 @@ def _check_dtype(dtype: object, where: str, broken: Broken) -> None:
         config = dtype.get("config")
         dtype = config.get("name") if isinstance(config, dict) else dtype.get("class_name")
     if dtype is not None and (not isinstance(dtype, str) or dtype not in known.DTYPES):
-        message = f"layer '{where}': dtype must be a float type. Found: {dtype!r}."
+        message = f"layer '{where}': dtype must be a float type. Found: {shown(dtype)}."
         broken.append((message, "save the model before Keras quantizes it; edgernn quantizes by itself."))

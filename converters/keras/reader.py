@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from edgernn.converters.keras.cost import Cost, costs
 from edgernn.converters.keras.source import read_source
 from edgernn.converters.keras.source_model import KerasLayer, KerasModel, ModelInput, walk
 from edgernn.converters.keras.use import Findings, Tensor
-from edgernn.converters.keras.walk import check_layers, read_calls
+from edgernn.converters.keras.walk import LARGEST_TENSOR, check_layers, read_calls
 from edgernn.errors import InputError, UnsupportedError
 from edgernn.graph import Builder, DType, Graph, Value
 from edgernn.graph import operators as ops
@@ -118,7 +119,12 @@ def _shape(model_input: ModelInput, steps: int | None) -> tuple[int, ...]:
             f"input '{model_input.name}': the number of time steps must be known. Found: {model_input.shape}.",
             hint="give it with --steps N (in Python: steps=N).",
         )
-    return tuple(size for size in (steps if first is None else first, *rest) if size is not None)
+    shape = tuple(size for size in (steps if first is None else first, *rest) if size is not None)
+    if math.prod(shape) > LARGEST_TENSOR:
+        found = f"{' x '.join(map(str, shape))}"
+        message = f"input '{model_input.name}': a tensor must have at most {LARGEST_TENSOR} elements. Found: {found}."
+        raise InputError(message, hint="shorten the window.")
+    return shape
 
 
 def _check_steps(inputs: Sequence[ModelInput], steps: int | None) -> None:
@@ -189,24 +195,34 @@ def _named(b: Builder, values: Sequence[Value], names: Sequence[str]) -> Graph:
     return b.finish(*outputs)
 
 
-def _all_costs(graph: Graph, findings: Findings) -> list[Cost]:
-    return [*costs(graph), *(Cost(path, macs, per_step) for path, macs, per_step in findings.products)]
+def _all_costs(graph: Graph, findings: Findings) -> dict[str, tuple[int, int]]:
+    """Multiply-accumulates, in all and per time step, of all that happens at a path and below it."""
+    totals: dict[str, tuple[int, int]] = {}
+    for cost in (*costs(graph), *(Cost(path, macs, per_step) for path, macs, per_step in findings.products)):
+        path = cost.layer
+        while path:
+            macs, per_step = totals.get(path, (0, 0))
+            totals[path] = macs + cost.macs, per_step + cost.per_step
+            path = path.rpartition("/")[0]
+    return totals
 
 
-def _layers(model: KerasModel, findings: Findings, spent: Sequence[Cost], prefix: str = "") -> Iterator[LayerInfo]:
+def _layers(
+    model: KerasModel, findings: Findings, spent: Mapping[str, tuple[int, int]], prefix: str = ""
+) -> Iterator[LayerInfo]:
     for layer in model.layers:
         path = prefix + layer.name
         if layer.model is not None:
             yield from _layers(layer.model, findings, spent, path + "/")
             continue
-        own = [cost for cost in spent if cost.layer == path or cost.layer.startswith(path + "/")]
+        macs, per_step = spent.get(path, (0, 0))
         yield LayerInfo(
             name=path,
             class_name=layer.class_name,
             output_shape=findings.shapes.get(path, ()),
             parameters=_parameters(layer),
-            macs=sum(cost.macs for cost in own),
-            macs_per_step=sum(cost.per_step for cost in own),
+            macs=macs,
+            macs_per_step=per_step,
         )
 
 

@@ -1,28 +1,21 @@
-"""The rules that a model must keep: each is a function whose docstring is the rule.
-
-A check returns what it found where the rule is broken, else None. The docstring is the sentence in the error message
-and in the generated page of supported layers.
-"""
+"""The rules about layers that a model must keep: each is a function whose docstring is the rule."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from edgernn.converters.keras.layers import READERS
-from edgernn.converters.keras.layers.activations import ACTIVATIONS, softmax_axis
+from edgernn.converters.keras.layers.activations import ACTIVATIONS
 from edgernn.converters.keras.layers.convolution import padding, window
 from edgernn.converters.keras.layers.recurrent import effective_mask
+from edgernn.converters.keras.rule import RULES, Rule, about_layer, about_use
+from edgernn.converters.keras.shape_rules import MERGES, WINDOWS
 from edgernn.converters.keras.source_model import KerasLayer
 from edgernn.converters.keras.use import Use, pair
 from edgernn.graph.shapes import windows
 
-Check = Callable[[KerasLayer], str | None]
-UseCheck = Callable[[Use], str | None]
+__all__ = ["RULES", "Rule"]
 
-_WINDOWS = ("Conv1D", "DepthwiseConv1D", "SeparableConv1D", "MaxPooling1D", "AveragePooling1D")
-_MERGES = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate")
 # Integers pass through what only moves them, on their way to an Embedding.
 _TAKES_INTEGERS = frozenset(
     {
@@ -42,58 +35,6 @@ _TAKES_INTEGERS = frozenset(
         "SpatialDropout1D",
     }
 )
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A rule about a layer.
-
-    Attributes:
-        name: the check's name.
-        sentence: what must be; the check's docstring.
-        classes: the Keras classes that it is about; empty for all.
-        hint: what to do about a layer that breaks it.
-        check: for a rule about options and weights alone.
-        check_use: for a rule that also depends on what the layer is called on.
-    """
-
-    name: str
-    sentence: str
-    classes: tuple[str, ...]
-    hint: str
-    check: Check | None = None
-    check_use: UseCheck | None = None
-
-    def concerns(self, class_name: str) -> bool:
-        """Whether the rule is about this class."""
-        return not self.classes or class_name in self.classes
-
-
-RULES: list[Rule] = []
-
-
-def about_layer(*classes: str, hint: str) -> Callable[[Check], Check]:
-    """Register a rule about options and weights."""
-
-    def register(check: Check) -> Check:
-        RULES.append(Rule(check.__name__, _sentence(check.__doc__), classes, hint, check=check))
-        return check
-
-    return register
-
-
-def about_use(*classes: str, hint: str) -> Callable[[UseCheck], UseCheck]:
-    """Register a rule about a layer and what it is called on."""
-
-    def register(check: UseCheck) -> UseCheck:
-        RULES.append(Rule(check.__name__, _sentence(check.__doc__), classes, hint, check_use=check))
-        return check
-
-    return register
-
-
-def _sentence(doc: str | None) -> str:
-    return " ".join((doc or "").split())
 
 
 def closest_class(class_name: str) -> str:
@@ -154,12 +95,6 @@ def softmax_has_no_mask(use: Use) -> str | None:
     return None if use.mask is None else f"a mask of shape {use.mask.shape}"
 
 
-@about_use("Softmax", hint="choose another axis.")
-def softmax_axis_is_not_the_batch(use: Use) -> str | None:
-    """The axis must not be the batch axis."""
-    return "axis=0" if softmax_axis(use) < 0 else None
-
-
 @about_use(hint="declare the input with dtype='float32', or feed it to an Embedding alone.")
 def inputs_are_floats(use: Use) -> str | None:
     """Inputs must be float32, except integers on their way to an Embedding."""
@@ -196,7 +131,7 @@ def unrolled_layer_masks_forwards(use: Use) -> str | None:
     return f"unroll=True in '{broken[0]}'" if broken else None
 
 
-@about_use(*_MERGES, hint="take the mask away with a Reshape layer, or mask the inputs alike.")
+@about_use(*MERGES, hint="take the mask away with a Reshape layer, or mask the inputs alike.")
 def masks_fit_together(use: Use) -> str | None:
     """Masks that meet must each have one element per time step of their input."""
     found = [tensor for tensor in use.inputs if tensor.mask is not None and tensor.mask.shape != tensor.shape[:-1]]
@@ -206,13 +141,6 @@ def masks_fit_together(use: Use) -> str | None:
     return ", ".join(f"mask {t.mask.shape} of {t.shape}" for t in use.inputs if t.mask is not None)
 
 
-@about_use("Concatenate", hint="choose an axis from 1 on.")
-def concatenation_is_not_of_batches(use: Use) -> str | None:
-    """The axis must not be the batch axis."""
-    axis = use.config.get("axis", -1)
-    return f"axis={axis}" if axis % (len(use.x.shape) + 1) == 0 else None
-
-
 @about_use("Dot", hint="reshape the inputs to (steps, features) or (features,).")
 def dot_has_at_most_two_axes(use: Use) -> str | None:
     """Both inputs must be vectors or sequences of vectors."""
@@ -220,13 +148,7 @@ def dot_has_at_most_two_axes(use: Use) -> str | None:
     return None if max(ranks) <= 2 else f"inputs of shapes {', '.join(str(tensor.shape) for tensor in use.inputs)}"
 
 
-@about_use(*_WINDOWS, hint="use TimeDistributed to work on a sequence of sequences.")
-def window_moves_over_steps(use: Use) -> str | None:
-    """The input must have the shape (steps, channels)."""
-    return None if len(use.x.shape) == 2 else f"shape {use.x.shape}"
-
-
-@about_use(*_WINDOWS, hint="give the model more time steps, or use padding='same'.")
+@about_use(*WINDOWS, hint="give the model more time steps, or use padding='same'.")
 def window_fits(use: Use) -> str | None:
     """The input must have at least as many time steps as one window covers."""
     size, stride, dilation = window(use)

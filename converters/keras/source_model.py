@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from numpy.typing import NDArray
@@ -99,7 +100,11 @@ class KerasModel:
 
     def layer(self, name: str) -> KerasLayer:
         """The layer called `name`."""
-        return next(layer for layer in self.layers if layer.name == name)
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, KerasLayer]:
+        return {layer.name: layer for layer in self.layers}
 
 
 def walk(model: KerasModel) -> Iterator[KerasLayer]:

@@ -7,12 +7,15 @@ from dataclasses import replace
 from typing import TypeGuard
 
 from edgernn.converters.keras import known as known_classes
+from edgernn.converters.keras.kinds import shown
 from edgernn.converters.keras.layers import READERS
 from edgernn.converters.keras.rules import RULES, Rule, closest_class
 from edgernn.converters.keras.source_model import KerasLayer, KerasModel, TensorRef
 from edgernn.converters.keras.use import Findings, Tensor, Use
 from edgernn.graph import Builder, Value
 from edgernn.graph import operators as ops
+
+LARGEST_TENSOR = 1 << 28  # elements; a .tflite holds at most 2 GB
 
 
 def check_layers(model: KerasModel, findings: Findings, prefix: str = "") -> None:
@@ -34,7 +37,9 @@ def _check_layer(layer: KerasLayer, findings: Findings, path: str) -> None:
         findings.broken.append((message, f"the closest supported class is {closest_class(layer.class_name)}."))
     for rule in RULES:
         if rule.check is not None and rule.concerns(layer.class_name):
-            _record(rule, rule.check(layer), path, findings)
+            found = rule.check(layer)
+            if found is not None:
+                _record(rule, found, path, findings)
     for child in layer.children.values():
         _check_layer(child, findings, f"{path}/{child.name}")
     if layer.model is not None:  # inside a TimeDistributed
@@ -101,13 +106,27 @@ def read_use(use: Use) -> tuple[Tensor, ...]:
     if layer.model is not None:
         outputs = read_calls(layer.model, use.inputs, use.b, findings, use.path + "/", use.in_loop)
         return tuple(outputs) if _all_known(outputs) else ()
-    before = len(findings.broken)
-    for rule in RULES:
-        if rule.check_use is not None and rule.concerns(layer.class_name):
-            _record(rule, rule.check_use(use), use.path, findings)
-    if len(findings.broken) > before or use.path in findings.unreadable:
+    if use.path in findings.unreadable:
         return ()
-    result = READERS[layer.class_name](use)
+    made = len(use.b.nodes)
+    try:
+        for rule in RULES:  # up to the first that is broken: the next may rely on it
+            if rule.check_use is not None and rule.concerns(layer.class_name):
+                found = rule.check_use(use)
+                if found is not None:
+                    _record(rule, found, use.path, findings)
+                    return ()
+        result = READERS[layer.class_name](use)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # a rule that nobody has written yet
+        found = f"{type(error).__name__}: {shown(str(error))}"
+        message = f"layer '{use.path}': its options and weights must fit what it is called on. Found: {found}."
+        findings.broken.append((message, "save the model again with the Keras that built it."))
+        return ()
+    largest = max((value.size for node in use.b.nodes[made:] for value in node.outputs), default=0)
+    if largest > LARGEST_TENSOR:
+        message = f"layer '{use.path}': a tensor must have at most {LARGEST_TENSOR} elements. Found: {largest}."
+        findings.broken.append((message, "shorten the window, or split the model."))
+        return ()
     if result:
         findings.shapes[use.path] = result[0].shape
     return result
@@ -124,7 +143,6 @@ def _as_mask(b: Builder, tensor: Tensor) -> Value:
     return b.apply(ops.Differs(0.0, rows=False), tensor.value, name="mask")
 
 
-def _record(rule: Rule, found: str | None, path: str, findings: Findings) -> None:
-    if found is not None:
-        sentence = rule.sentence[0].lower() + rule.sentence[1:].rstrip(".")
-        findings.broken.append((f"layer '{path}': {sentence}. Found: {found}.", rule.hint))
+def _record(rule: Rule, found: str, path: str, findings: Findings) -> None:
+    sentence = rule.sentence[0].lower() + rule.sentence[1:].rstrip(".")
+    findings.broken.append((f"layer '{path}': {sentence}. Found: {found}.", rule.hint))

@@ -89,10 +89,8 @@ def concatenate(use: Use) -> tuple[Tensor, ...]:
 def dot(use: Use) -> tuple[Tensor, ...]:
     """The sum of products along one axis of each input, for every pair of their other positions."""
     values = [tensor.value for tensor in use.inputs]
-    axes = use.config["axes"]
-    pair = [axes, axes] if isinstance(axes, int) else list(axes)
     rows = []
-    for value, axis in zip(values, pair, strict=True):
+    for value, axis in zip(values, use.config["axes"], strict=True):
         axis = axis % (len(value.shape) + 1) - 1
         if use.config.get("normalize"):
             value = _unit_length(use, value, axis)

@@ -87,8 +87,8 @@ def lower_node(node: Node, g: Subgraph) -> None:
                 "BROADCAST_TO", [g.batched(x), g.integers([1, *shape])], outputs, dtype, options="BroadcastToOptions"
             )
         case ops.Gather():
-            inputs = [g.tensor(x), g.batched(node.inputs[1])]
-            g.emit("GATHER", inputs, outputs, dtype, options="GatherOptions", axis=0)
+            inputs = [weights(g, x), g.batched(node.inputs[1])]
+            g.emit("GATHER", inputs, outputs, node.output.dtype, options="GatherOptions", axis=0)
         case ops.Conv() | ops.DepthwiseConv():
             lower_conv(node, operator, g)
         case ops.Pool():

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgernn.graph import Graph, Node, Value, map_bodies
 from edgernn.graph import operators as ops
-from edgernn.quantization.weights import quantize_kernel, quantize_to_data, zero_bias
+from edgernn.quantization.weights import quantize_kernel, quantize_to_data, symmetric, zero_bias
 
 # Products over whole sequences that together hold at most this share of the weights stay in half precision: their
 # rounding would be half of the model's error (0.31 of 0.67 % for 64 units on 16 features), their second byte is a fifth
@@ -22,7 +22,7 @@ _PRODUCTS = (ops.Affine, ops.Conv, ops.DepthwiseConv)
 
 
 def dynamic_weights(graph: Graph, moments: Mapping[Value, np.ndarray], *, per_channel: bool) -> Graph:
-    """Kernels of matrix products as int8; the runtime quantizes their inputs on the fly.
+    """Kernels of matrix products and embeddings as int8; the runtime quantizes the products' inputs on the fly.
 
     A product over a whole sequence runs once, so its kernel is widened instead: that costs nothing and spares the
     inputs' rounding. A stream does the same frame by frame, and so gives the same.
@@ -58,12 +58,12 @@ def dynamic_weights(graph: Graph, moments: Mapping[Value, np.ndarray], *, per_ch
             return replace(node, operator=replace(node.operator, widen=_is_projection(node)), inputs=inputs)
         return replace(node, inputs=inputs)
 
-    return _map_products(graph, small)
+    return _map_tables(_map_products(graph, small), _rows_of_bytes)
 
 
 def half_weights(graph: Graph) -> Graph:
-    """Kernels of matrix products in half precision."""
-    return _map_products(graph, _halved)
+    """Kernels of matrix products and embeddings in half precision."""
+    return _map_tables(_map_products(graph, _halved), _halved_table)
 
 
 def white_noise(graph: Graph) -> dict[str, np.ndarray]:
@@ -98,6 +98,21 @@ def _halved(node: Node) -> Node:
     return replace(node, inputs=(*node.inputs[:count], *kernels, *node.inputs[2 * count :]))
 
 
+def _rows_of_bytes(node: Node, table: Value) -> list[Node]:
+    """The rows as int8, and as float32: only what was looked up is ever widened."""
+    scale = symmetric(table.constant)
+    small = replace(table, dtype="int8", data=scale.quantize(table.constant, "int8"), quantization=scale)
+    rows = Value(f"{node.output.name}_int8", node.output.shape, "int8", None, scale)
+    looked_up = replace(node, inputs=(small, *node.inputs[1:]), outputs=(rows,))
+    return [looked_up, Node(ops.Requantize(), (rows,), node.outputs, node.layer)]
+
+
+def _halved_table(node: Node, table: Value) -> list[Node]:
+    """The table is widened before it is looked up in, as TensorFlow's converter does: old runtimes take no other."""
+    small = replace(table, dtype="float16", data=table.constant.astype("float16"))
+    return [replace(node, inputs=(small, *node.inputs[1:]))]
+
+
 def _operands(node: Node) -> int:
     return node.operator.operands if isinstance(node.operator, ops.Affine) else 1
 
@@ -113,5 +128,17 @@ def _map_products(graph: Graph, small: Callable[[Node], Node]) -> Graph:
             small(node) if isinstance(node.operator, (*_PRODUCTS, ops.FusedLstm)) else node for node in inner.nodes
         )
         return replace(inner, nodes=nodes)
+
+    return one(map_bodies(graph, one))
+
+
+def _map_tables(graph: Graph, small: Callable[[Node, Value], list[Node]]) -> Graph:
+    def one(inner: Graph) -> Graph:
+        nodes: list[Node] = []
+        for node in inner.nodes:
+            table = node.inputs[0]
+            lookup = isinstance(node.operator, ops.Gather) and table.data is not None
+            nodes += small(node, table) if lookup else [node]
+        return replace(inner, nodes=tuple(nodes))
 
     return one(map_bodies(graph, one))

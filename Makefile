@@ -4,6 +4,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
+# A file's tests stay together: they share models that are built once.
+PYTEST := -q -n auto --dist loadfile
 
 # The first Python that is new enough; choose another with `make setup PYTHON=python3.12`.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -32,11 +34,11 @@ $(STAMP): pyproject.toml
 quickstart: $(STAMP) ## Train, quantize, convert, run and compare an LSTM and a GRU on real data.
 	@$(BIN)/python examples/quickstart.py
 
-test: $(STAMP) ## Run the tests.
-	@$(BIN)/pytest -q
+test: $(STAMP) ## Run the tests, on all cores.
+	@$(BIN)/pytest $(PYTEST)
 
 test-all: $(STAMP) ## Run the tests, the slow ones too.
-	@$(BIN)/pytest -q -m ""
+	@$(BIN)/pytest $(PYTEST) -m ""
 
 check: check-static test ## Check format, lint, types and generated pages, then run the tests.
 

@@ -1,6 +1,6 @@
 """The C output beside LiteRT and ONNX Runtime on this machine, in turns, and its instructions on emulated ones.
 
-    python -m benchmarks.c_host [--rounds 60]
+    python -m benchmarks.c_host [--rounds 60] [--units 32 --units 64]
 
 Times are of one sequence, one thread. The C runs many sequences per call, so that the call from Python vanishes; the
 peers are called once per sequence as their users call them, and what such a call costs by itself is printed too.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,9 @@ from edgernn.cli.output import print_table
 from edgernn.devices.emulators.machines import MACHINES
 from edgernn.devices.emulators.model import EmulatedSession
 from edgernn.devices.host.c import FLAGS, find_compiler, read_c_project
+from edgernn.errors import EdgernnError
 
-MODELS = (("GRU", 32), ("LSTM", 32), ("GRU", 64), ("LSTM", 64))
+UNITS = (32, 64)
 REPEATS = 20
 _LOOP = """#include "model.h"
 static model_scratch scratch;
@@ -123,34 +124,49 @@ def timing(cell: str, size: Size, folder: Path, rounds: int) -> Timing:
     return Timing({name: times / (REPEATS if name.startswith("C ") else 1) for name, times in found.seconds.items()})
 
 
-def instructions(folder: Path) -> list[tuple[object, ...]]:
-    """Instructions per time step on every emulated machine: of T steps less of T/2, over T/2."""
+def models(units: Sequence[int]) -> list[tuple[str, int]]:
+    """Cell and units of every model."""
+    return [(cell, count) for count in units for cell in ("GRU", "LSTM")]
+
+
+def instructions(folder: Path, units: Sequence[int]) -> list[tuple[object, ...]]:
+    """Instructions per time step on every emulated machine: of T steps less of T/2, over T/2.
+
+    A model that a machine cannot hold has a dash there.
+    """
     rows: list[tuple[object, ...]] = []
     for name, machine in MACHINES.items():
         if machine.missing():
             continue
         row: list[object] = [name]
-        for cell, units in MODELS:
-            counts = []
-            for steps in (units, units // 2):
-                output = folder / f"{cell}{units}-{steps}"
-                if not output.exists():
-                    model, calibration, _ = workload(cell, Size(units, steps))
-                    options: Any = {"format": "c", "name": "model", "quantize": "int8", "calibration": calibration}
-                    edgernn.convert(model, output, **options)
-                counts.append(EmulatedSession(read_c_project(output), f"qemu:{name}").cost().instructions_per_run or 0)
-            row.append(round((counts[0] - counts[1]) / (units // 2)))
+        for cell, count in models(units):
+            try:
+                whole, half = (_cost(folder, cell, count, steps, name) for steps in (count, count // 2))
+                row.append(round((whole - half) / (count - count // 2)))
+            except EdgernnError as error:
+                click.echo(f"{name}, {cell} {count}: {error.message}", err=True)
+                row.append("-")
         rows.append(tuple(row))
     return rows
 
 
+def _cost(folder: Path, cell: str, units: int, steps: int, machine: str) -> int:
+    """Instructions of a whole run."""
+    output = folder / f"{cell}{units}-{steps}"
+    if not output.exists():
+        model, calibration, _ = workload(cell, Size(units, steps))
+        edgernn.convert(model, output, format="c", name="model", quantize="int8", calibration=calibration)
+    return EmulatedSession(read_c_project(output), f"qemu:{machine}").cost().instructions_per_run or 0
+
+
 @click.command()
 @click.option("--rounds", default=60, show_default=True, help="In each, every contestant has its turn.")
-def main(rounds: int) -> None:
+@click.option("--units", "sizes", type=int, multiple=True, default=UNITS, show_default=True, help="Of the models.")
+def main(rounds: int, sizes: tuple[int, ...]) -> None:
     """Print both tables."""
     rows: list[tuple[object, ...]] = []
     with tempfile.TemporaryDirectory() as name:
-        for cell, units in MODELS:
+        for cell, units in models(sizes):
             folder = Path(name) / f"{cell}{units}"
             folder.mkdir()
             click.echo(f"{cell} {units}", err=True)
@@ -165,8 +181,8 @@ def main(rounds: int) -> None:
             rows.append((f"{cell} {units}", *(f"{time:.1f}" for time in times.values()), *(f"{r:.2f}" for r in ratios)))
         columns = ("Model", *(f"{name}, us" for name in times), "LiteRT / C", "ONNX / C", "float / int8")
         print_table("One sequence on this machine, float unless it says int8", columns, rows)
-        names = tuple(f"{cell} {units}" for cell, units in MODELS)
-        print_table("Instructions per time step, int8, emulated", ("Machine", *names), instructions(Path(name)))
+        names = tuple(f"{cell} {units}" for cell, units in models(sizes))
+        print_table("Instructions per time step, int8, emulated", ("Machine", *names), instructions(Path(name), sizes))
 
 
 if __name__ == "__main__":

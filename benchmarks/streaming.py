@@ -30,7 +30,7 @@ from edgernn.cli.output import print_table
 from edgernn.devices.host.arena import arena_bytes, smallest_arena
 from edgernn.files import atomic_write
 
-MODELS = (("GRU", 32), ("LSTM", 32), ("GRU", 64), ("LSTM", 64))
+UNITS = (32, 64)
 STATES = {"GRU": 1, "LSTM": 2}
 MOST_BYTES, MOST_ARENA, MOST_TIME = 0.7, 0.8, 1.2  # of the stock converter's
 
@@ -187,9 +187,12 @@ def save(small: list[dict[str, Any]], fast: list[dict[str, Any]]) -> None:
 @click.command()
 @click.option("--rounds", default=100, show_default=True, help="In each, every contestant has its turn.")
 @click.option("--save", "keep", is_flag=True, help="Write the tables to benchmarks/results/ too.")
+@click.option("--units", "counts", type=int, multiple=True, default=UNITS, show_default=True, help="Of the models.")
 @click.option("--convert", "step", nargs=4, hidden=True)
 @click.option("--convert-window", "window", nargs=4, hidden=True)
-def main(rounds: int, keep: bool, step: tuple[str, ...] | None, window: tuple[str, ...] | None) -> None:
+def main(
+    rounds: int, keep: bool, counts: tuple[int, ...], step: tuple[str, ...] | None, window: tuple[str, ...] | None
+) -> None:
     """Print both tables."""
     if step:
         convert_step(step[0], Size.parse(step[1]), step[2], Path(step[3]))
@@ -201,7 +204,7 @@ def main(rounds: int, keep: bool, step: tuple[str, ...] | None, window: tuple[st
     small: list[dict[str, Any]] = []
     fast: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as name:
-        for cell, units in MODELS:
+        for cell, units in ((cell, count) for count in counts for cell in STATES):
             click.echo(f"{cell} {units}", err=True)
             small.append(sizes(cell, Size(units, units), Path(name)))
             fast += [times(cell, Size(units, units), scheme, Path(name), rounds) for scheme in ("float32", "dynamic")]

@@ -102,8 +102,8 @@ def relative_error(outputs: list[list[Array]], expected: list[Array]) -> float:
     return float(np.mean(errors))
 
 
-@pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize(("scheme", "target", "form", "runtimes"), ROWS, ids=lambda v: getattr(v, "name", None))
+@pytest.mark.parametrize("name", CASES)  # varies slowest: each model is built once
 def test_conforms(name: str, scheme: Scheme, target: Target, form: Form, runtimes: tuple[str, ...]) -> None:
     case = CASES[name]
     read, samples, expected = prepared(name)

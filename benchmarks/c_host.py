@@ -141,7 +141,7 @@ def instructions(folder: Path, units: Sequence[int]) -> list[tuple[object, ...]]
         row: list[object] = [name]
         for cell, count in models(units):
             try:
-                whole, half = (_cost(folder, cell, count, steps, name) for steps in (count, count // 2))
+                whole, half = (_cost(folder, cell, count, steps, machine.device) for steps in (count, count // 2))
                 row.append(round((whole - half) / (count - count // 2)))
             except EdgernnError as error:
                 click.echo(f"{name}, {cell} {count}: {error.message}", err=True)
@@ -150,13 +150,13 @@ def instructions(folder: Path, units: Sequence[int]) -> list[tuple[object, ...]]
     return rows
 
 
-def _cost(folder: Path, cell: str, units: int, steps: int, machine: str) -> int:
+def _cost(folder: Path, cell: str, units: int, steps: int, device: str) -> int:
     """Instructions of a whole run."""
     output = folder / f"{cell}{units}-{steps}"
     if not output.exists():
         model, calibration, _ = workload(cell, Size(units, steps))
         edgernn.convert(model, output, format="c", name="model", quantize="int8", calibration=calibration)
-    return EmulatedSession(read_c_project(output), f"qemu:{machine}").cost().instructions_per_run or 0
+    return EmulatedSession(read_c_project(output), device).cost().instructions_per_run or 0
 
 
 @click.command()

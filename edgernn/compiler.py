@@ -16,6 +16,7 @@ from edgernn.converters.tflite.writer import write
 from edgernn.errors import UnsupportedError
 from edgernn.graph import DType, Graph, Value, map_bodies
 from edgernn.graph import operators as ops
+from edgernn.graph.verify import verify
 from edgernn.passes import (
     MaskInput,
     alike,
@@ -72,7 +73,11 @@ def compile_graph(
         options: what to make of it.
         calibration: samples per graph input; needed by the integer schemes only.
         metadata: what the file shall say about itself; the masks are added here.
+
+    Raises:
+        GraphError: the graph is not sound.
     """
+    verify(graph)
     masks: tuple[MaskInput, ...] = ()
     if options.form == "fused":
         graph = fuse_lstm(prune(graph))

@@ -64,6 +64,10 @@ class UnsupportedError(InputError):
         return type(self), (self.broken,)
 
 
+class GraphError(UnsupportedError):
+    """A graph is not sound: built by hand, or by a pass that has a fault."""
+
+
 def missing_extra(package: str, extra: str, purpose: str) -> EnvironmentProblem:
     """The error for an optional package that is not installed, with the command that installs it."""
     return EnvironmentProblem(

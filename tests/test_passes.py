@@ -13,6 +13,7 @@ from recurrent_graphs import KINDS, graph_of, noise
 
 from edgernn.graph import Builder, Graph, Scan, map_bodies
 from edgernn.graph import operators as ops
+from edgernn.graph.verify import verify
 from edgernn.passes import (
     block_steps,
     decompose_functions,
@@ -45,6 +46,7 @@ def operators(graph: Graph) -> Counter[str]:
 
 
 def check_same(before: Graph, after: Graph, tolerance: float = 2e-6) -> None:
+    verify(after)
     inputs = noise(before)
     expected, got = evaluate(before, inputs), evaluate(after, inputs)
     for wanted, found in zip(expected.values(), got.values(), strict=True):

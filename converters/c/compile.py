@@ -17,6 +17,7 @@ from edgernn.converters.c.loop import write_initial
 from edgernn.converters.c.program import C_TYPES, Constants, Lines, Pool, Slot
 from edgernn.converters.c.rules import CArithmetic
 from edgernn.graph import Graph, Value, map_bodies
+from edgernn.graph.verify import verify
 from edgernn.passes import (
     MaskInput,
     NoStreamError,
@@ -96,7 +97,11 @@ def lower(
         io: type of inputs; outputs are float32 or int16.
         clip: how much of the range of an 8-bit input is kept.
         calibration: samples per input; int8 needs them.
+
+    Raises:
+        GraphError: the graph is not sound.
     """
+    verify(graph)
     graph = simplify(graph, by_function=False)
     if scheme == "float32":
         return decompose_functions(map_bodies(graph, join_operands), KERNELS), ()
@@ -141,7 +146,11 @@ def write_functions(
         masks: inputs that the caller must compute.
         hop: frames per step; None takes the fewest possible.
         lookahead: frames that an answer may be late.
+
+    Raises:
+        GraphError: the graph is not sound.
     """
+    verify(graph)
     constants = Constants(prefix)
     integers = any(value.dtype in ("int8", "int16") for node in graph.walk() for value in node.outputs)
     arithmetic: Arithmetic = IntegerElements(constants) if integers else FloatElements(constants)
@@ -151,6 +160,7 @@ def write_functions(
         streamed = stream(graph, hop, lookahead)
     except NoStreamError as error:
         return Program(graph, constants, run, None, (), str(error).rstrip("."), states, masks, None)
+    verify(streamed.graph)
     slots = [states.take(C_TYPES[state.value.dtype], math.prod(state.value.shape)) for state in streamed.states]
     return Program(
         graph=graph,

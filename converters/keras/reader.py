@@ -16,6 +16,7 @@ from edgernn.converters.keras.walk import LARGEST_TENSOR, check_layers, read_cal
 from edgernn.errors import InputError, UnsupportedError
 from edgernn.graph import Builder, DType, Graph, Value
 from edgernn.graph import operators as ops
+from edgernn.graph.verify import verify
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ def read_keras(source: KerasModel, digest: str = "", *, steps: int | None = None
     graph, findings = _build(source, shapes, frozenset())
     if findings.integer_inputs:  # an Embedding reads an input that the model says to be float32
         graph, findings = _build(source, shapes, frozenset(findings.integer_inputs))
+    verify(graph)
     layers = tuple(_layers(source, findings, _all_costs(graph, findings)))
     return ReadModel(
         graph=graph,

@@ -12,6 +12,7 @@ from edgernn.converters.tflite.operators import lower_graph
 from edgernn.converters.tflite.states import RESET, keep_states, next_name, own_tensors, store_states
 from edgernn.converters.tflite.subgraph import Program
 from edgernn.graph import Graph
+from edgernn.graph.verify import verify
 from edgernn.passes.stream import State
 
 SIGNATURE = "serving_default"
@@ -38,7 +39,11 @@ def write(
         kept: whether the runtime keeps the states, in resource variables with a signature that resets them.
         signed: whether a single entry point has a signature. Its names are those of the tensors, and TFLite-Micro does
             not look for it.
+
+    Raises:
+        GraphError: the graph is not sound.
     """
+    verify(graph)
     program = Program()
     main = program.subgraph()
     signatures = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import assert_never
 
@@ -16,6 +17,47 @@ Signature = tuple[tuple[int, ...], DType]
 def windows(steps: int, size: int, stride: int, dilation: int = 1) -> int:
     """How many windows of `size` taps fit into `steps`, moving by `stride`."""
     return max(0, (steps - dilation * (size - 1) - 1) // stride + 1)
+
+
+def counts(operator: ops.Operator) -> tuple[int, float, int | None]:
+    """The least and the most inputs of an operator, and how many outputs it has, None being one per row."""
+    match operator:
+        case ops.Affine(operands=operands, bias=bias):
+            inputs = 2 * operands + bias
+            return inputs, inputs, 1
+        case ops.Conv(bias=bias) | ops.DepthwiseConv(bias=bias):
+            return 2 + bias, 2 + bias, 1
+        case ops.Binary() | ops.Or() | ops.Gather():
+            return 2, 2, 1
+        case ops.Select():
+            return 3, 3, 1
+        case ops.FusedLstm():
+            return 13, 13, 1
+        case ops.Concat() | ops.Stack():
+            return 1, math.inf, 1
+        case ops.Split(sizes=sizes):
+            return 1, 1, len(sizes)
+        case ops.Scan(body=body):
+            return len(body.inputs), len(body.inputs), len(body.outputs)
+        case ops.Unstack():
+            return 1, 1, None
+        case (
+            ops.Unary()
+            | ops.Softmax()
+            | ops.Reduce()
+            | ops.Reshape()
+            | ops.Transpose()
+            | ops.Slice()
+            | ops.Pad()
+            | ops.Reverse()
+            | ops.Broadcast()
+            | ops.Pool()
+            | ops.Differs()
+            | ops.Requantize()
+        ):
+            return 1, 1, 1
+        case _ as unreachable:
+            assert_never(unreachable)
 
 
 def infer(operator: ops.Operator, inputs: Sequence[Value]) -> list[Signature]:
@@ -67,7 +109,7 @@ def infer(operator: ops.Operator, inputs: Sequence[Value]) -> list[Signature]:
         case ops.Pad(before=before, after=after):
             return [((steps[0] + before + after, *x.shape[1:]), dtype)]
         case ops.Gather():
-            return [((*inputs[1].shape, x.shape[1]), dtype)]
+            return [((*inputs[1].shape, x.shape[1]), "float32" if dtype == "float16" else dtype)]
         case ops.Conv(stride=stride, dilation=dilation):
             out, size, _ = inputs[1].shape
             return [((windows(steps[0], size, stride, dilation), out), dtype)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from edgernn.converters.keras.reader import ReadModel, read_keras
 from edgernn.converters.keras.source import read_source
 from edgernn.errors import InputError, one_of
 from edgernn.files import atomic_write, check_writable
+from edgernn.promises import keep_promise, promised
 from edgernn.samples import Samples, Source, load_samples, sample_arrays
 from edgernn.streaming.options import StateForm, stream_options
 from edgernn.targets import FORMS, FUSED_SCHEMES, INTEGER_SCHEMES, SCHEMES, TARGETS, Io, Scheme, Target
@@ -46,6 +48,7 @@ def convert(
     lookahead: int = 0,
     state: str | None = None,
     force: bool = False,
+    kernels: str | Sequence[str] | None = None,
     on_progress: OnProgress | None = None,
 ) -> ConvertResult:
     """Convert a Keras model. Neither Keras nor TensorFlow is imported for a model in a file.
@@ -68,11 +71,13 @@ def convert(
         lookahead: for how many frames an answer may be late, for layers that look ahead.
         state: io, as inputs and outputs, or internal, kept by the runtime; by default the best for the target.
         force: write C into a folder that holds other files too; none of them is deleted or overwritten.
+        kernels: libraries of kernels that a micro's artifact must run with, names or one text with commas between:
+            reference, CMSIS-NN, ESP-NN, HiFi, Ethos-U, LiteRT; by default the first four.
         on_progress: is told what is being done.
 
     Raises:
         InputError: bad options, model, samples or output path; nothing is written then.
-        UnsupportedError: the model breaks rules; all of them are named.
+        UnsupportedError: the model, or what would be written, breaks rules; all of them are named.
         EnvironmentProblem: a package is missing, or the disk is full.
     """
     start = time.perf_counter()
@@ -83,6 +88,8 @@ def convert(
             raise InputError("form: is of a .tflite's loops; C has one form.", hint="leave --form out.")
         if state is not None:
             raise InputError("state: is of a .tflite; C has a struct for it.", hint="leave --state out.")
+        if kernels is not None:
+            raise InputError("kernels: are of a .tflite; C brings its own.", hint="leave --kernels out.")
         streams = stream_options(streaming, hop, lookahead, None, {}, "c")
         report = on_progress or _ignore
         return convert_c(model, output, quantize, io, clip, calibration, steps, name, streams, force, report)
@@ -92,6 +99,7 @@ def convert(
         raise InputError("name: is the prefix of identifiers in C.", hint="give --format c, or leave --name out.")
     streams = stream_options(streaming, hop, lookahead, state, _STATES, target)
     options = replace(_options(quantize, target, form, io, clip), stream=streams)
+    libraries = promised(target, kernels)
     if streams is not None and form in ("fused", "unrolled"):
         raise InputError(f"form '{form}': is of a whole window; a step has no loop.", hint="leave --form out.")
     if options.scheme in INTEGER_SCHEMES and calibration is None:
@@ -106,6 +114,7 @@ def convert(
     report("compiling" if samples is None else f"calibrating with {samples.count} samples and compiling")
     inputs = samples.inputs if samples is not None else None
     content = compile_graph(read.graph, options, inputs, describe(read, options))
+    keep_promise(content, libraries)
     if output is not None:
         atomic_write(output, content)
     return ConvertResult(

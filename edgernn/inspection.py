@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from edgernn.converters.tflite.counting import Count, count, guessed_scheme
 from edgernn.converters.tflite.file import TfliteFile
+from edgernn.converters.tflite.kernels import reasons, runs_with
 from edgernn.converters.tflite.reader import read_tflite
 from edgernn.errors import InputError
 from edgernn.streaming.description import hop_of
@@ -69,6 +70,7 @@ class Inspection:
         metadata: what edgernn wrote into an artifact.
         scheme: of quantization; guessed from the types in a file that does not say it.
         notes: what a user might not expect.
+        kernels: of a .tflite, for every library of kernels what speaks against it; nothing for one that runs it.
     """
 
     kind: Literal["keras", "tflite"]
@@ -86,6 +88,11 @@ class Inspection:
     metadata: Mapping[str, Any]
     scheme: str
     notes: tuple[str, ...]
+    kernels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def kernels_document(self) -> dict[str, dict[str, Any]]:
+        """With which libraries of kernels it runs, for `--json`."""
+        return {name: {"runs": not why, "reasons": list(why)} for name, why in self.kernels.items()}
 
 
 def inspect(model: Any, *, steps: int | None = None) -> Inspection:
@@ -178,6 +185,7 @@ def _tflite(file: TfliteFile, path: Path | None) -> Inspection:
         metadata=own,
         scheme=scheme if isinstance(scheme, str) else guessed_scheme(file),
         notes=(),
+        kernels={library: reasons(found) for library, found in runs_with(file).items()},
     )
 
 

@@ -131,7 +131,7 @@ def executions(file: TfliteFile, root: int = 0) -> list[int | None]:
             if operator.name == "CALL_ONCE":
                 each = (0,)
             elif operator.name.endswith("WHILE"):
-                turns = _turns(file, file.subgraphs[operator.subgraphs[0]])
+                turns = _turns(file, file.subgraphs[index], operator)
                 each = (None, None) if turns is None else (turns + 1, turns)
             for called, turns in zip(operator.subgraphs, each, strict=True):
                 times[called] = _sum(times[called], _product_of(times[index], turns))
@@ -196,15 +196,36 @@ def operator_macs(graph: FileSubgraph, operator: FileOperator) -> int:
             return 0
 
 
-def _turns(file: TfliteFile, condition: FileSubgraph) -> int | None:
-    """How often a loop turns: it counts from 0 to the smallest constant that its condition compares with."""
+def _turns(file: TfliteFile, graph: FileSubgraph, loop: FileOperator) -> int | None:
+    """How often a loop turns: its counter goes by ones to the nearest constant that its condition compares it with.
+
+    It begins at the constant that the loop is given, or at 0.
+    """
+    condition = file.subgraphs[loop.subgraphs[0]]
     bounds = []
     for operator in condition.operators:
-        if operator.name == "LESS" and len(operator.inputs) == 2 and operator.inputs[1] >= 0:
-            limit = condition.tensors[operator.inputs[1]]
-            if limit.dtype == "int32" and limit.data_bytes == 4:
-                bounds.append(int(np.frombuffer(file.data(limit), "<i4")[0]))
+        if operator.name != "LESS" or len(operator.inputs) != 2:
+            continue
+        limits = [_integer(file, condition, index) for index in operator.inputs]
+        for counter, limit, sign in ((0, limits[1], 1), (1, limits[0], -1)):
+            if limit is not None and limits[counter] is None:
+                bounds.append(sign * (limit - _start(file, graph, loop, operator.inputs[counter])))
     return max(0, min(bounds)) if bounds else None
+
+
+def _start(file: TfliteFile, graph: FileSubgraph, loop: FileOperator, counter: int) -> int:
+    """The constant with which a loop variable begins, by its tensor in the condition; 0 if there is none."""
+    inputs = file.subgraphs[loop.subgraphs[0]].inputs
+    place = inputs.index(counter) if counter in inputs else len(loop.inputs)
+    return (_integer(file, graph, loop.inputs[place]) or 0) if place < len(loop.inputs) else 0
+
+
+def _integer(file: TfliteFile, graph: FileSubgraph, index: int) -> int | None:
+    """The number that a tensor is, if it is one constant int32."""
+    tensor = graph.tensors[index] if index >= 0 else None
+    if tensor is None or tensor.dtype != "int32" or tensor.data_bytes != 4:
+        return None
+    return int(np.frombuffer(file.data(tensor), "<i4")[0])
 
 
 def guessed_scheme(file: TfliteFile) -> str:

@@ -47,15 +47,12 @@ def lower_scan(node: Node, scan: Scan, g: Subgraph, form: Loop, lower_graph: Low
     counter = Value("counter", (), "int32")
     loop = _Loop(g, cond, body, [], [], [], [], [])
 
-    index = loop.variable(g.integers(0), (), counter)
+    # Backwards by adding -1: HiFi does not subtract int32.
+    step = loop.variable(g.integers(scan.steps - 1 if scan.reverse else 0), (), counter)
     following = body.scratch((), counter)
-    body.emit("ADD", [index, body.integers(1)], [following], "int32", options="AddOptions")
+    body.emit("ADD", [step, body.integers(-1 if scan.reverse else 1)], [following], "int32", options="AddOptions")
     loop.body_outputs.append(following)
     loop.results.append(g.scratch((), counter))
-    step = index
-    if scan.reverse:
-        step = body.scratch((), counter)
-        body.emit("SUB", [body.integers(scan.steps - 1), index], [step], "int32", options="SubOptions")
 
     carries = scan.body.inputs[: scan.carries]
     for outside, inside in zip(node.inputs, carries, strict=False):
@@ -86,8 +83,8 @@ def lower_scan(node: Node, scan: Scan, g: Subgraph, form: Loop, lower_graph: Low
         loop.results.append(g.tensor(outside))
 
     goes_on = cond.scratch((), dtype="bool")
-    limit = cond.integers(scan.steps)
-    cond.emit("LESS", [loop.cond_inputs[0], limit], [goes_on], "int32", options="LessOptions")
+    at, limit = loop.cond_inputs[0], cond.integers(-1 if scan.reverse else scan.steps)
+    cond.emit("LESS", [limit, at] if scan.reverse else [at, limit], [goes_on], "int32", options="LessOptions")
     cond.target.inputs, cond.target.outputs = tuple(loop.cond_inputs), (goes_on,)
     body.target.inputs, body.target.outputs = tuple(loop.body_inputs), tuple(_unshared(body, loop))
     attributes: dict[str, Any] = {"condSubgraphIndex": cond.index, "bodySubgraphIndex": body.index}

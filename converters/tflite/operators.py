@@ -11,6 +11,7 @@ from edgernn.converters.tflite.detours import cast, cut_bools, take_detour
 from edgernn.converters.tflite.flatbuffer import schema
 from edgernn.converters.tflite.functions import lower_unary
 from edgernn.converters.tflite.loop import Loop, lower_scan
+from edgernn.converters.tflite.movement import lower_concat, lower_pad, lower_slice, lower_transpose
 from edgernn.converters.tflite.subgraph import Subgraph, reshape, weights
 from edgernn.graph import Graph, Node, Scan
 from edgernn.graph import operators as ops
@@ -57,29 +58,17 @@ def lower_node(node: Node, g: Subgraph) -> None:
         case ops.Reshape(shape=shape):
             reshape(g, g.batched(x), outputs[0], (1, *shape))
         case ops.Transpose(permutation=permutation):
-            order = g.integers([0, *(k + 1 for k in permutation)])
-            g.emit("TRANSPOSE", [g.batched(x), order], outputs, dtype, options="TransposeOptions")
+            lower_transpose(node, permutation, g)
         case ops.Concat(axis=axis):
-            inputs = [g.batched(value) for value in node.inputs]
-            g.emit("CONCATENATION", inputs, outputs, dtype, options="ConcatenationOptions", axis=axis_of(axis))
-        case ops.Split(sizes=sizes, axis=axis) if dtype == "bool":
-            cut_bools(g, x, outputs, sizes, axis_of(axis))
+            lower_concat(node, axis_of(axis), g)
         case ops.Split(sizes=sizes, axis=axis) if dtype == "bool":
             cut_bools(g, x, outputs, sizes, axis_of(axis))
         case ops.Split(sizes=sizes, axis=axis):
             _split(g, g.batched(x), outputs, sizes, axis_of(axis), dtype)
-        case ops.Slice(begin=begin, end=end, stride=stride):
-            rest = x.shape[1:]
-            inputs = [
-                g.batched(x),
-                g.integers([0, begin, *[0] * len(rest)]),
-                g.integers([1, end, *rest]),
-                g.integers([1, stride, *[1] * len(rest)]),
-            ]
-            g.emit("STRIDED_SLICE", inputs, outputs, dtype, options="StridedSliceOptions")
-        case ops.Pad(before=before, after=after):
-            padding = g.integers([[0, 0], [before, after], *[[0, 0]] * (len(x.shape) - 1)])
-            g.emit("PAD", [g.batched(x), padding], outputs, dtype, options="PadOptions")
+        case ops.Slice():
+            lower_slice(node, operator, g)
+        case ops.Pad():
+            lower_pad(node, operator, g)
         case ops.Reverse():
             g.emit("REVERSE_V2", [g.batched(x), g.integers([1])], outputs, dtype, options="ReverseV2Options")
         case ops.Broadcast(shape=shape):
@@ -103,8 +92,6 @@ def lower_node(node: Node, g: Subgraph) -> None:
             g.emit("SELECT_V2", inputs, outputs, dtype, options="SelectV2Options")
         case ops.FusedLstm():
             _fused_lstm(node, g)
-        case ops.Unstack() if dtype == "bool":
-            cut_bools(g, x, outputs, (1,) * len(outputs), 1, drop=True)
         case ops.Unstack() if dtype == "bool":
             cut_bools(g, x, outputs, (1,) * len(outputs), 1, drop=True)
         case ops.Unstack():

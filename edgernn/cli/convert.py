@@ -50,6 +50,12 @@ from edgernn.cli.output import json_option, kib, note, print_json, print_table, 
 @click.option("--hop", type=int, help="Frames per step of a stream.  [default: the fewest that the strides allow]")
 @click.option("--lookahead", type=int, default=0, help="Frames that a stream's answer may be late.  [default: 0]")
 @click.option("--state", metavar="io|internal", help="Where a stream's state is.  [default: the target's best]")
+@click.option(
+    "--kernels",
+    metavar="NAME,...",
+    help="Libraries that a micro's artifact must run with, of reference, CMSIS-NN, ESP-NN, HiFi, Ethos-U, LiteRT.  "
+    "[default: the first four]",
+)
 @click.option("--name", help="Of the model in C, the prefix of its identifiers.  [default: from the folder's]")
 @click.option("--clip", metavar="minmax|percentile|mse", help="How much of the calibrated ranges is kept.")
 @click.option("--force", is_flag=True, help="Write C among other files; none is deleted or overwritten.")
@@ -68,6 +74,7 @@ def command(
     hop: int | None,
     lookahead: int,
     state: str | None,
+    kernels: str | None,
     name: str | None,
     clip: str | None,
     force: bool,
@@ -94,6 +101,7 @@ def command(
             lookahead=lookahead,
             state=state,
             force=force,
+            kernels=kernels,
             on_progress=bar.describe,
         )
     if as_json:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgernn.cli.kernels import kernels_rows, print_reasons
 from edgernn.cli.output import json_option, kib, note, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def _document(found: Inspection) -> dict[str, object]:
             for layer in found.layers
         ],
         "operators": found.operators,
+        "kernels": found.kernels_document(),
         "metadata": found.metadata,
         "notes": found.notes,
     }
@@ -89,6 +91,7 @@ def _print(found: Inspection) -> None:
         *_tensors("input", found.inputs),
         *_tensors("output", found.outputs),
     ]
+    rows += kernels_rows(found.kernels)
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         say(f"{name:{width}}  {value}")
@@ -102,6 +105,7 @@ def _print(found: Inspection) -> None:
     if found.operators:
         say()
         print_table("", ("Operator", "Count"), list(found.operators.items()))
+    print_reasons(found.kernels)
     for text in found.notes:
         note(f"note: {text}")
 

@@ -11,6 +11,7 @@ import click
 from edgernn.cli.connection import connection_options
 from edgernn.cli.growth import Share, check_growth, print_comparison
 from edgernn.cli.inspect import COUNTED
+from edgernn.cli.kernels import kernels_rows, print_reasons
 from edgernn.cli.output import json_option, kib, note, print_json, print_table, progress, say
 from edgernn.errors import CheckFailed, InputError
 
@@ -183,6 +184,7 @@ def print_profile(found: Profile) -> None:
     if found.activation_bytes is not None:
         rows.append(("activations, at most", _size(found.activation_bytes)))
     rows += _running_rows(found)
+    rows += kernels_rows(contents.kernels)
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         say(f"{name:{width}}  {value}")
@@ -206,6 +208,7 @@ def print_profile(found: Profile) -> None:
         _table("operators with weights", columns, weighted)
     if contents.operators:
         _table("operators", ("Operator", "Count"), list(contents.operators.items()))
+    print_reasons(contents.kernels)
     _print_times(found)
     if found.micro is not None and found.micro.runs:
         say("\nfor the firmware:")

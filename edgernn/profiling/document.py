@@ -13,7 +13,7 @@ from edgernn.profiling.fit import fit_document
 from edgernn.profiling.profiler import Profile
 
 SCHEMA, VERSION = "edgernn.profile", 1
-_NOT_IN_CSV = ("layers", "operator_times", "notes", "metadata")  # tables of their own
+_NOT_IN_CSV = ("layers", "operator_times", "kernels", "notes", "metadata")  # tables of their own
 
 
 def profile_document(found: Profile) -> dict[str, Any]:
@@ -61,6 +61,7 @@ def profile_document(found: Profile) -> dict[str, Any]:
         "real_time_factor": found.real_time_factor,
         "layers": [_layer(layer) for layer in contents.layers] or [asdict(layer) for layer in found.file_layers],
         "operators": dict(contents.operators),
+        "kernels": contents.kernels_document(),
         "operator_times": asdict(found.operator_times) if found.operator_times else None,
         "fits": fit_document(found.fit) if found.fit else None,
         "metadata": dict(contents.metadata),

@@ -15,6 +15,7 @@ from edgernn.compiler import Options, compile_graph
 from edgernn.converters.keras.reader import ReadModel, read_model
 from edgernn.devices.host.session import Session, open_session
 from edgernn.errors import UnsupportedError
+from edgernn.promises import keep_promise, promised
 from edgernn.targets import INTEGER_SCHEMES, MICRO, PHONE, Form, Scheme, Target
 
 Array = NDArray[Any]
@@ -116,6 +117,7 @@ def test_conforms(name: str, scheme: Scheme, target: Target, form: Form, runtime
         return
     content = compile_graph(read.graph, options, samples, ABOUT)
     assert compile_graph(read.graph, options, samples, ABOUT) == content, "conversion must be deterministic"
+    keep_promise(content, promised(target.name, None))
     if scheme in INTEGER_SCHEMES and (integer_io or not case.mask):  # a mask is taken from float inputs, where shown
         ends = 0 if integer_io else len(read.graph.inputs) + len(read.graph.outputs)
         assert floats(content) <= ends, "float tensors only where an integer model shows float inputs and outputs"

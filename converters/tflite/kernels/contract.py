@@ -69,6 +69,15 @@ def check(file: TfliteFile, libraries: Sequence[Library] = LIBRARIES) -> tuple[B
     return tuple(found)
 
 
+def reasons(breaches: Sequence[Breach]) -> tuple[str, ...]:
+    """One sentence for every rule that is broken, of the first operator that breaks it."""
+    by_rule: dict[str, list[Breach]] = defaultdict(list)
+    for breach in breaches:
+        by_rule[breach.rule.text].append(breach)
+    more = {text: f" And {len(found) - 1} more." if len(found) > 1 else "" for text, found in by_rule.items()}
+    return tuple(found[0].message + more[text] for text, found in by_rule.items())
+
+
 def runs_with(file: TfliteFile) -> Mapping[Library, tuple[Breach, ...]]:
     """For every library what stands against it; empty for one that runs the file."""
     breaches = check(file)

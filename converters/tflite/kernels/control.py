@@ -57,7 +57,11 @@ def sizes_of_loop_variables(call: Call) -> Iterator[str]:
 
 
 @rule(
-    (*MICRO, "Ethos-U"), "CALL_ONCE", "micro/kernels/call_once.cc:67, micro_resource_variable.cc:141; run", silent=True
+    (*MICRO, "Ethos-U"),
+    "CALL_ONCE",
+    "micro/kernels/call_once.cc:67, micro_resource_variable.cc:141; run",
+    silent=True,
+    hint="give --state io, or leave it out: a stream's states are then inputs and outputs.",
 )
 def initial_states(call: Call) -> Iterator[str]:
     """A state must begin with zeros: Reset() fills variables with the zero point's byte, and CALL_ONCE runs once."""

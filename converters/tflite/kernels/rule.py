@@ -83,6 +83,7 @@ class Rule:
         operators: that it is about; empty for all.
         silent: whether a breach gives wrong numbers and no error.
         source: where it was read or how it was seen.
+        hint: what a user can do about it, if anything special.
     """
 
     check: Callable[[Call], Iterator[str]]
@@ -91,10 +92,11 @@ class Rule:
     operators: tuple[str, ...]
     silent: bool
     source: str
+    hint: str = ""
 
 
 def rule(
-    libraries: Sequence[Library], operators: str, source: str, *, silent: bool = False
+    libraries: Sequence[Library], operators: str, source: str, *, silent: bool = False, hint: str = ""
 ) -> Callable[[Callable[[Call], Iterator[str]]], Rule]:
     """Make a rule of a function; its docstring is the rule.
 
@@ -103,11 +105,12 @@ def rule(
         operators: their names, with spaces between; empty for all.
         source: where it was read or how it was seen.
         silent: whether a breach gives wrong numbers and no error.
+        hint: what a user can do about it, if anything special.
     """
 
     def made(check: Callable[[Call], Iterator[str]]) -> Rule:
         text = " ".join((check.__doc__ or "").split()).removesuffix(".")
-        return Rule(check, text, tuple(libraries), tuple(operators.split()), silent, source)
+        return Rule(check, text, tuple(libraries), tuple(operators.split()), silent, source, hint)
 
     return made
 

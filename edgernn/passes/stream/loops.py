@@ -26,7 +26,7 @@ def recur(memory: Memory, node: Node, scan: Scan, sequences: Sequence[Edge]) -> 
     inputs = [sequence.value for sequence in sequences]
     if edge.wait > 0:
         scan = _holding(scan)
-        inputs.append(memory.waiting(edge))
+        inputs.append(memory.begun(edge))
     for value in scan.body.inputs[: scan.carries]:
         memory.names(value.name)
     if edge.per_hop == 1:
@@ -37,14 +37,14 @@ def recur(memory: Memory, node: Node, scan: Scan, sequences: Sequence[Edge]) -> 
 
 
 def _holding(scan: Scan) -> Scan:
-    """The loop with one more sequence: flags of the steps that leave the states alone."""
-    waits = Value(f"{scan.body.name}/waits", (1,), "bool")
+    """The loop with one more sequence: flags of the steps that do not leave the states alone."""
+    begun = Value(f"{scan.body.name}/begun", (1,), "bool")
     outputs, nodes = list(scan.body.outputs), list(scan.body.nodes)
     for k, old in enumerate(scan.body.inputs[: scan.carries]):
         held = renamed(outputs[k], "_held", old.shape)
-        nodes.append(Node(ops.Select(), (waits, old, outputs[k]), (held,)))
+        nodes.append(Node(ops.Select(), (begun, outputs[k], old), (held,)))
         outputs[k] = held
-    body = replace(scan.body, inputs=(*scan.body.inputs, waits), outputs=tuple(outputs), nodes=tuple(nodes))
+    body = replace(scan.body, inputs=(*scan.body.inputs, begun), outputs=tuple(outputs), nodes=tuple(nodes))
     return replace(scan, body=body, weights=None)
 
 

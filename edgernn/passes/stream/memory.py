@@ -72,20 +72,23 @@ class Memory:
         value = self.reshaped(late, edge.value.shape, layer)
         return replace(edge, value=value, wait=wait, ahead=edge.ahead + count)
 
-    def waiting(self, edge: Edge) -> Value:
-        """Flags `[per_hop]`, set for the slots before the first element: a line of flags that were all set before."""
+    def begun(self, edge: Edge) -> Value:
+        """Flags `[per_hop]`, set for the slots from the first element on: a line of flags that were all clear before.
+
+        They begin clear since a runtime's reset makes zeros of all that it keeps.
+        """
         count, per_hop = edge.wait, edge.per_hop
         key = (count, per_hop)
         if key not in self._flags:
-            line = Value(self.names(f"waits/{count}"), (count,), "bool")
-            clear = Value(f"{line.name}_clear", (per_hop,), "bool", np.zeros(per_hop, bool))
+            line = Value(self.names(f"begun/{count}"), (count,), "bool")
+            new = Value(f"{line.name}_set", (per_hop,), "bool", np.ones(per_hop, bool))
             joined = replace(line, name=f"{line.name}_full", shape=(count + per_hop,))
-            self.emit(ops.Concat(0), (line, clear), joined, "")
+            self.emit(ops.Concat(0), (line, new), joined, "")
             flags = replace(line, name=f"{line.name}_now", shape=(per_hop,))
             self.emit(ops.Slice(0, per_hop), (joined,), flags, "")
             following = replace(line, name=f"{line.name}_next")
             self.emit(ops.Slice(per_hop, per_hop + count), (joined,), following, "")
-            self.states.append(State(line, following, replace(line, data=np.ones(count, bool))))
+            self.states.append(State(line, following, replace(line, data=np.zeros(count, bool))))
             self._flags[key] = flags
         return self._flags[key]
 
@@ -96,12 +99,12 @@ class Memory:
         key = (edge.value, edge.wait, lowest)
         if key not in self._masked:
             value = edge.value
-            flags = self.waiting(edge)
+            flags = self.begun(edge)
             if edge.per_hop > 1:
                 flags = self.reshaped(flags, (edge.per_hop, *[1] * len(edge.element)), layer)
             constant = blank(renamed(value, "_fill", (1,)), lowest=lowest)
             self._masked[key] = self.emit(
-                ops.Select(), (flags, constant, value), renamed(value, "_or_fill", value.shape), layer
+                ops.Select(), (flags, value, constant), renamed(value, "_or_fill", value.shape), layer
             )
         return replace(edge, value=self._masked[key])
 

@@ -79,6 +79,6 @@ def _valid(memory: Memory, edge: Edge, node: Node) -> Value:
     if edge.wait <= 0:
         return _number("/always", node, float(edge.per_hop))
     each = Value(f"{node.output.name}/valid", (edge.per_hop, 1) if edge.per_hop > 1 else (1,), "float32")
-    flags = memory.reshaped(memory.waiting(edge), each.shape, node.layer)
-    memory.emit(ops.Select(), (flags, _number("/none", node, 0.0), _number("/one", node, 1.0)), each, node.layer)
+    flags = memory.reshaped(memory.begun(edge), each.shape, node.layer)
+    memory.emit(ops.Select(), (flags, _number("/one", node, 1.0), _number("/none", node, 0.0)), each, node.layer)
     return _over_hop(memory, replace(edge, value=each), "sum", node)

@@ -16,6 +16,7 @@ from edgernn.converters.keras.reader import ReadModel, read_keras
 from edgernn.converters.keras.source import read_source
 from edgernn.errors import InputError, one_of
 from edgernn.files import atomic_write, check_writable
+from edgernn.opening import check_opens
 from edgernn.promises import keep_promise, promised
 from edgernn.samples import Samples, Source, load_samples, sample_arrays
 from edgernn.streaming.options import StateForm, stream_options
@@ -79,6 +80,7 @@ def convert(
         InputError: bad options, model, samples or output path; nothing is written then.
         UnsupportedError: the model, or what would be written, breaks rules; all of them are named.
         EnvironmentProblem: a package is missing, or the disk is full.
+        InternalError: its runtime, where that is installed, does not run the artifact; nothing is written then.
     """
     start = time.perf_counter()
     if one_of("format", format, FORMATS) == "c":
@@ -115,6 +117,8 @@ def convert(
     inputs = samples.inputs if samples is not None else None
     content = compile_graph(read.graph, options, inputs, describe(read, options))
     keep_promise(content, libraries)
+    report("opening it")
+    not_opened = check_opens(content, options.target.name, read.graph, samples, read.macs)
     if output is not None:
         atomic_write(output, content)
     return ConvertResult(
@@ -130,7 +134,7 @@ def convert(
         io=options.io,
         clip=options.clip if options.scheme in INTEGER_SCHEMES else None,
         seconds=time.perf_counter() - start,
-        notes=read.notes,
+        notes=(*read.notes, *not_opened),
     )
 
 

@@ -46,6 +46,12 @@ class EnvironmentProblem(EdgernnError):
     exit_status = 3
 
 
+class InternalError(EdgernnError):
+    """What edgernn made is wrong, and it is not the user's fault (exit status 3)."""
+
+    exit_status = 3
+
+
 class UnsupportedError(InputError):
     """A model breaks one or more rules; all of them are gathered before this is raised.
 
@@ -74,6 +80,12 @@ def missing_extra(package: str, extra: str, purpose: str) -> EnvironmentProblem:
         f"{purpose} needs the package '{package}', which is not installed.",
         hint=f"pip install 'edgernn[{extra}]'",
     )
+
+
+def no_room(error: OSError) -> EnvironmentProblem:
+    """The error for a temporary file that cannot be written."""
+    message = f"cannot write a temporary file: {error.strerror or error}."
+    return EnvironmentProblem(message, hint="free some disk space.")
 
 
 def one_of(what: str, value: str, known: Sequence[Choice]) -> Choice:

@@ -207,15 +207,31 @@ def test_an_unwritable_output_is_refused_before_the_work(tmp_path: Path) -> None
     assert os.listdir(tmp_path) == ["folder"]
 
 
-def test_a_full_disk_is_the_environments_fault(tmp_path: Path) -> None:
-    """A limit on the size of files stands in for a full disk."""
+@pytest.mark.parametrize("full", ["output", "temporary"])
+def test_a_full_disk_is_the_environments_fault(full: str, tmp_path: Path) -> None:
+    """A limit on the size of files stands in for a full disk: that of the output, or that of temporary files."""
     output = tmp_path / "m.tflite"
     output.write_bytes(b"old")
-    command = f"ulimit -f 2; exec {sys.executable} -m edgernn convert {folder() / 'gru.keras'} -o {output}"
-    result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    code = "from edgernn.cli.main import main; main()"
+    if full == "output":  # the limit begins when all that is temporary has been written
+        code = f"""
+import resource
+from edgernn import conversion
+opened = conversion.check_opens
+def limited(*arguments):
+    notes = opened(*arguments)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
+    return notes
+conversion.check_opens = limited
+{code}"""
+    limit = "ulimit -f 2;" if full == "temporary" else ""
+    command = f'{limit} exec {sys.executable} -c "$CODE" convert {folder() / "gru.keras"} -o {output}'
+    environment = {**os.environ, "CODE": code}
+    result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, env=environment)
     assert result.returncode == EnvironmentProblem.exit_status == 3
     error, hint = result.stderr.splitlines()
-    assert "cannot be written: File too large" in error
+    assert ("cannot be written" if full == "output" else "cannot write a temporary file") in error
+    assert "File too large" in error
     assert hint == "hint: free some disk space."
     assert output.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["m.tflite"]

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from edgernn.converters.keras.hdf5 import LARGEST, SIGNATURE, DamagedError, is_hdf5, read_hdf5
 from edgernn.converters.keras.tree import Group
-from edgernn.errors import InputError
+from edgernn.errors import InputError, no_room
 
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _LARGEST_CONFIG = _SMALL = 1 << 26  # bytes
@@ -137,7 +137,11 @@ def _extract(path: Path, archive: zipfile.ZipFile, name: str, largest: int, targ
         with archive.open(info) as stream:
             while size <= allowed and (block := stream.read(_BLOCK)):  # a read without a size would unpack at once
                 size += len(block)
-                target.write(block)
+                try:
+                    target.write(block)
+                    target.flush()
+                except OSError as error:
+                    raise no_room(error) from error
     if size > allowed:
         found = f"{size} bytes or more packed into {info.compress_size}"
         message = f"model '{path}': '{name}' must be at most {largest} bytes, packed at most {_EXPANSION} to 1."
@@ -151,7 +155,6 @@ def _zipped_weights(path: Path) -> Group:
                 _extract(path, archive, _WEIGHTS, LARGEST, content)
         except _ZIP_ERRORS as error:
             raise _damaged(path, error) from error
-        content.flush()
         return _group(path, content, skip=("optimizer",))
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from edgernn import guarded
 from edgernn.converters.keras.source_model import Array
 from edgernn.converters.keras.tree import Attribute, Dataset, Elsewhere, Group, Node
-from edgernn.errors import missing_extra
+from edgernn.errors import missing_extra, no_room
 
 LARGEST = 1 << 32  # bytes of one weight, or of a whole weight file
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -77,6 +77,8 @@ def read_hdf5(stream: BinaryIO, name: str = "", *, attributes_only: bool = False
                 files=(stream.fileno(), arrays.fileno()),
                 imports=("h5py",),
             )
+        except OSError as error:
+            raise no_room(error) from error
         except guarded.ChildError as error:
             raise DamagedError(f"HDF5 cannot read it: {error.reason}") from error
         length = os.fstat(arrays.fileno()).st_size

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from edgernn.errors import EnvironmentProblem, InputError
+from edgernn.errors import InputError, no_room
 
 _PACKAGES = ("keras", "tf_keras")
 
@@ -43,8 +43,7 @@ def saved_copy(model: Any) -> Iterator[Path]:
                 warnings.simplefilter("ignore")
                 model.save(path)
         except OSError as error:
-            message = f"cannot write a temporary file: {error}."
-            raise EnvironmentProblem(message, hint="free some disk space.") from error
+            raise no_room(error) from error
         except Exception as error:  # whatever the model's own classes raise when Keras asks for their configuration
             found = (str(error).splitlines() or [type(error).__name__])[0][:120]
             raise InputError(

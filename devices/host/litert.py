@@ -47,17 +47,27 @@ class LiteRtSession:
 
     runtime: Runtime = "litert"
 
-    def __init__(self, file: TfliteFile, threads: int = 1) -> None:
+    def __init__(self, file: TfliteFile, threads: int = 1, path: str = "", *, plain: bool = False) -> None:
         """Load the file and plan its memory.
+
+        Args:
+            file: the artifact.
+            threads: how many LiteRT may use.
+            path: where the file is, to be mapped from there instead of taken from `file`.
+            plain: without XNNPACK, which keeps a packed copy of its weights for every operator.
 
         Raises:
             InputError: LiteRT refuses the file.
             EnvironmentProblem: LiteRT is not installed.
         """
         self._interpreter_class, package = find_interpreter()
+        self._options: dict[str, Any] = {"num_threads": threads}
+        if plain:
+            kernels = importlib.import_module(package.interpreter).OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+            self._options["experimental_op_resolver_type"] = kernels
         self.description = f"{package.package} {metadata.version(package.package)}"
         self.inputs, self.outputs = tensor_infos(file), tensor_infos(file, outputs=True)
-        self._file, self._threads = file, threads
+        self._file, self._path = file, path
         self._has_memory = any(name in file.operators for name in ("CALL_ONCE", "VAR_HANDLE"))
         self._open()
 
@@ -66,7 +76,8 @@ class LiteRtSession:
             with captured_stderr(), warnings.catch_warnings():  # the delegates announce themselves
                 warnings.simplefilter("ignore")  # TensorFlow's own interpreter says that it moves to ai-edge-litert
                 start = time.perf_counter()
-                self.interpreter = self._interpreter_class(model_content=self._file.content, num_threads=self._threads)
+                source = {"model_path": self._path} if self._path else {"model_content": self._file.content}
+                self.interpreter = self._interpreter_class(**source, **self._options)
                 loaded = time.perf_counter()
                 self.interpreter.allocate_tensors()
                 self.opening = Opening(loaded - start, time.perf_counter() - loaded)
@@ -113,8 +124,7 @@ def refused(runtime: str, file: TfliteFile, error: Exception, words: str = "") -
         error: what Python saw.
         words: what the runtime wrote to standard error.
     """
-    lines = [line.strip() for line in (*words.splitlines(), *str(error).splitlines()) if line.strip()]
-    known = [line for line in lines if not line.startswith(("INFO", "WARNING"))]
+    known = first_words(words) or first_words(str(error)) or type(error).__name__
     custom = sorted(name for name in file.operators if not name.isupper())
     hint = "make it again with edgernn convert."
     if custom:
@@ -123,6 +133,10 @@ def refused(runtime: str, file: TfliteFile, error: Exception, words: str = "") -
         hint = "convert with --target micro."
     elif LITERT_PACKAGES[0].package not in runtime:
         hint = f"{LITERT_PACKAGES[0].package} runs more than this package: pip install 'edgernn[runtime]'"
-    return InputError(
-        f"artifact: must run on {runtime}. Found: {(known or [type(error).__name__])[0][:200]}", hint=hint
-    )
+    return InputError(f"artifact: must run on {runtime}. Found: {known}", hint=hint)
+
+
+def first_words(text: str) -> str:
+    """The first line of what a runtime said that is no chatter."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return next((line[:200] for line in lines if not line.startswith(("INFO", "WARNING"))), "")

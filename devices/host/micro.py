@@ -21,6 +21,7 @@ from edgernn.devices.host.stderr import captured_stderr
 from edgernn.errors import missing_extra
 
 PACKAGE = "tflite-micro"
+MODULE = "tflite_micro.python.tflite_micro.runtime"
 ALIGNMENT = 16
 _FIRST_ARENA, _LARGEST_ARENA = 1 << 24, 1 << 30
 _TOO_SMALL = re.compile(r"missing: (\d+)|Too many buffers")

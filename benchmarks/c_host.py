@@ -33,7 +33,7 @@ from edgernn.errors import EdgernnError
 UNITS = (32, 64)
 REPEATS = 20
 _LOOP = """#include "model.h"
-static model_scratch scratch;
+static model_run_scratch scratch;
 void repeat(const void *x, void *y, int count) { for (int i = 0; i < count; ++i) model_run(x, y, &scratch); }
 """
 

@@ -1,7 +1,8 @@
-"""Templates of a package, as Jinja reads all of ours."""
+"""Templates of a package, as Jinja reads all of ours, and the licence of what is written from them."""
 
 from __future__ import annotations
 
+from importlib import resources
 from typing import Any
 
 from edgernn.errors import missing_extra
@@ -25,3 +26,8 @@ def templates_of(package: str, purpose: str) -> Any:
         undefined=jinja2.StrictUndefined,
         autoescape=False,
     )
+
+
+def license_text() -> str:
+    """The licence of edgernn, which also code that it writes is under; each such file names it in its first line."""
+    return resources.files("edgernn").joinpath("LICENSE").read_text(encoding="utf-8")

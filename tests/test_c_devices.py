@@ -54,7 +54,7 @@ def test_every_machine_gives_the_same_bits_and_its_steps_take_the_same_instructi
     if cost.instructions_per_step is not None and cost.instructions_per_run is not None:
         assert 100 < cost.instructions_per_step < cost.instructions_per_run
     assert cost.stack_bytes < (640 if "riscv" in session.device else 512)  # it saves more registers
-    assert cost.ram_bytes == made.own["scratch_bytes"] + made.own["state_bytes"] + cost.stack_bytes
+    assert cost.ram_bytes == made.own["step_scratch_bytes"] + made.own["state_bytes"] + cost.stack_bytes
 
 
 @pytest.mark.parametrize("name", ["cortex-m4", "cortex-a72"])

@@ -139,7 +139,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=["float32", "int8"])
 def made(place: Path, request: pytest.FixtureRequest) -> Path:
     """Its folder, with the longest name that there may be."""
-    name = "n" * (LONGEST_NAME - len(request.param)) + request.param
+    name: str = "n" * (LONGEST_NAME - len(request.param)) + request.param
     model, samples = hostile(place), {}
     if request.param == "int8":
         samples["calibration"] = place / "samples.npz"

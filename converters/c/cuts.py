@@ -199,9 +199,11 @@ def _gather(body: Body, node: Node) -> None:
     table, ids = node.inputs
     rows, slot = body.stored(ids), body.take(node.output)
     name = body.constants.add(table.name, table.constant)
-    width = table.shape[1]
-    with body.lines.loop("t", math.prod(ids.shape)), body.lines.loop("c", width):
-        body.lines.add(f"{slot.at(f't * {width} + c')} = {name}[{rows.at('t')} * {width} + c];")
+    count, width = table.shape
+    with body.lines.loop("t", math.prod(ids.shape)):
+        body.lines.add(f"const int32_t row = edgernn_id({rows.at('t')}, {count});")
+        with body.lines.loop("c", width):
+            body.lines.add(f"{slot.at(f't * {width} + c')} = {name}[row * {width} + c];")
     body.slots[node.output] = slot
 
 

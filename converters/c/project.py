@@ -20,7 +20,7 @@ from edgernn.converters.c.seals import sealed
 from edgernn.graph import Value
 from edgernn.owned_folder import MANIFEST, manifest
 from edgernn.samples import table_rows
-from edgernn.templates import templates_of
+from edgernn.templates import license_text, templates_of
 
 SCHEMA = "edgernn.c"
 _LONGEST_LINE = 110
@@ -91,7 +91,8 @@ def project_files(program: Program, name: str, about: Mapping[str, Any]) -> dict
         "README.md": "README.md.j2",
     }
     files = {path: environment.get_template(template).render(context) for path, template in templates.items()}
-    for header, text in with_included(context["headers"]).items():
+    files["LICENSE"] = license_text()
+    for header, text in with_included(["edgernn_flash.h", *context["headers"]]).items():
         files[f"src/{header}"] = text
     files = sealed(files)
     return {**files, MANIFEST: manifest(_description(program, name, about, inputs, outputs), files)}
@@ -119,8 +120,9 @@ def _context(
     program: Program, name: str, about: Mapping[str, Any], inputs: list[Described], outputs: list[Described]
 ) -> dict[str, Any]:
     step = program.step
-    scratch = _largest([program.run.scratch, *([step.scratch] if step else [])])
     streamed = step is not None
+    run_scratch, step_scratch = _largest([program.run.scratch]), _largest([step.scratch] if step else [])
+    tables = table_rows(program.graph)
     frames = frame_sizes(program, [each.role for each in (*inputs, *outputs)])
     tensors = [
         {
@@ -133,6 +135,7 @@ def _context(
             "frame": frames[each.role],
             "scale": each.scale,
             "zero_point": each.zero_point,
+            "ids": tables.get(each.value, 0),
         }
         for each in (*inputs, *outputs)
     ]
@@ -141,7 +144,7 @@ def _context(
     constant_bytes = sum(array.nbytes for array in program.constants.arrays.values())
     states = _largest([program.states])
     state_bytes = states.bytes if streamed else 0
-    run_parameters = _parameters(inputs, outputs, name, {})
+    run_parameters = _parameters(inputs, outputs, f"{name}_run_scratch", {})
     return {
         **about,
         "name": name,
@@ -150,16 +153,19 @@ def _context(
         "title": f"Recurrent model '{name}', {about['scheme']}",
         "tensors": tensors,
         "constant_bytes": constant_bytes,
-        "scratch_bytes": scratch.bytes,
+        "run_scratch_bytes": run_scratch.bytes,
+        "step_scratch_bytes": step_scratch.bytes,
         "state_bytes": state_bytes,
-        "ram_bytes": scratch.bytes + state_bytes,
-        "scratch": _members(scratch),
+        "ram_bytes": (step_scratch if streamed else run_scratch).bytes + state_bytes,
+        "run_scratch": _members(run_scratch),
+        "step_scratch": _members(step_scratch),
+        "verb": "step" if streamed else "run",
         "state": _members(states),
         "run_about": f"A whole sequence of {inputs[0].value.shape[0]} steps from the beginning; needs no state."
         if inputs[0].value.shape
         else "A whole inference.",
         "run_parameters": run_parameters,
-        "step_parameters": f"{name}_state *state, " + _parameters(inputs, outputs, name, frames),
+        "step_parameters": f"{name}_state *state, " + _parameters(inputs, outputs, f"{name}_step_scratch", frames),
         "run": program.run.lines,
         "step": step.lines if step else (),
         "reset": program.reset or ("    (void)state;",),
@@ -178,13 +184,13 @@ def _context(
     }
 
 
-def _parameters(inputs: list[Described], outputs: list[Described], name: str, frames: Mapping[str, int]) -> str:
+def _parameters(inputs: list[Described], outputs: list[Described], scratch: str, frames: Mapping[str, int]) -> str:
     def size(each: Described) -> int:
         return frames.get(each.role, 0) or each.size
 
     parts = [f"const {each.ctype} {each.role}[{size(each)}]" for each in inputs]
     parts += [f"{each.ctype} {each.role}[{size(each)}]" for each in outputs]
-    return ", ".join([*parts, f"{name}_scratch *scratch"])
+    return ", ".join([*parts, f"{scratch} *scratch"])
 
 
 def _largest(pools: Sequence[Pool]) -> Pool:
@@ -224,7 +230,7 @@ def _real(each: Described, name: str) -> str:
 
 
 def _example(name: str, declarations: Sequence[str], arguments: str, streamed: bool) -> str:
-    lines = [f'#include "{name}.h"', "", f"static {name}_scratch scratch;"]
+    lines = [f'#include "{name}.h"', "", f"static {name}_{'step' if streamed else 'run'}_scratch scratch;"]
     lines += [f"static {declaration};" for declaration in declarations]
     if streamed:
         lines += [f"static {name}_state state;", "", f"{name}_reset(&state);"]
@@ -253,10 +259,11 @@ def _description(
             **rows,
         }
 
-    scratch = _largest([program.run.scratch, *([program.step.scratch] if program.step else [])])
+    run_scratch = _largest([program.run.scratch]).bytes
+    step_scratch = _largest([program.step.scratch]).bytes if program.step else 0
     return {
         "schema": SCHEMA,
-        "version": 1,
+        "version": 2,
         "name": name,
         "edgernn": about["version"],
         **{key: about[key] for key in ("source", "parameters", "macs", "macs_per_step", "scheme", "io")},
@@ -268,6 +275,8 @@ def _description(
         "streaming": stream_description(program.streamed),
         "states": state_layout(program, [(each[1], each[0], each[2]) for each in _members(_largest([program.states]))]),
         "constant_bytes": sum(array.nbytes for array in program.constants.arrays.values()),
-        "scratch_bytes": scratch.bytes,
+        "scratch_bytes": max(run_scratch, step_scratch),
+        "run_scratch_bytes": run_scratch,
+        "step_scratch_bytes": step_scratch,
         "state_bytes": _largest([program.states]).bytes if program.step else 0,
     }

@@ -54,6 +54,8 @@ def compute_integers(node: Node, x: list[Array], observe: Observer | None) -> li
             return scan(operator, node, x, observe, compute_integers)
         case ops.Requantize():
             return [requantize(node.inputs[0], y, x[0])]
+        case ops.Gather():
+            return [x[0][np.clip(x[1].astype("i8"), 0, len(x[0]) - 1)]]  # edgernn_id in C
         case ops.Affine() | ops.Conv() | ops.DepthwiseConv():
             return [_product(node, x)]
         case ops.Binary(function=function):
@@ -79,7 +81,6 @@ def compute_integers(node: Node, x: list[Array], observe: Observer | None) -> li
             | ops.Split()
             | ops.Slice()
             | ops.Reverse()
-            | ops.Gather()
             | ops.Differs()
             | ops.Or()
             | ops.Select()

@@ -27,6 +27,11 @@ class Piece:
     size: int
 
 
+def is_constant(piece: Piece) -> bool:
+    """Whether it is an array of constants, in flash."""
+    return piece.kind == "rodata" or piece.name.startswith((".rodata", ".progmem"))  # the latter among an AVR's code
+
+
 _OUTPUT = re.compile(r"(\.\S+)")
 _INPUT = re.compile(r" (\*fill\*|\S+)\s+0x[0-9a-f]+\s+0x([0-9a-f]+)\s*(.*)")
 

@@ -57,6 +57,7 @@ class Machine:
         memory: of a board without an operating system.
         counter: what counts its instructions; of an AVR, its cycles.
         ticks_per_instruction: of that counter.
+        language: that models are compiled in.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Machine:
     memory: Memory | None
     counter: Counter
     ticks_per_instruction: Fraction = Fraction(1)
+    language: str = "-std=c99"
 
     @property
     def device(self) -> str:
@@ -215,7 +217,7 @@ MACHINES = {
             description="ATmega2560 at 16 MHz, as in an Arduino Mega, simavr",
             compiler="avr-gcc",
             compile_flags=("-mmcu=atmega2560",),
-            # Constants lie in RAM there; so do 512 bytes of stack at least.
+            # 512 bytes of RAM at least are for the stack.
             link_flags=("-Wl,--defsym=__DATA_REGION_LENGTH__=7680", "-Wl,--defsym=__TEXT_REGION_LENGTH__=0x20000"),
             sources=("report.c", "avr.c"),
             library="libc.a",
@@ -223,6 +225,7 @@ MACHINES = {
             packages=("simavr", "gcc-avr", "avr-libc"),
             memory=None,
             counter="cycles",
+            language="-std=gnu99",  # whose __flash keeps constants out of RAM
         ),
     )
 }

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from edgernn.devices.emulators.building import Firmware, build
+from edgernn.devices.emulators.linker_map import is_constant
 from edgernn.devices.emulators.machines import machine_of
 from edgernn.devices.emulators.running import run
 from edgernn.devices.host.c import CProject
@@ -21,19 +22,21 @@ from edgernn.devices.host.session import Array, Opening, Runtime
 _MAIN = """#include "edgernn_emulator.h"
 #include "@.h"
 
-static @_scratch scratch;
+static union {{
+    @_run_scratch run;{step_scratch}
+}} scratch;
 {state}{inputs}{outputs}
 int main(void) {{
     unsigned char mode;
     while (edgernn_emulator_read(&mode, 1) == 1) {{
 {read}        if (mode == 0) {{
-            @_run({arguments}, &scratch);
+            @_run({arguments}, &scratch.run);
         }} else {{
             edgernn_emulator_start();
-            @_run({arguments}, &scratch);
+            @_run({arguments}, &scratch.run);
             edgernn_emulator_stop("run");
             edgernn_emulator_paint_stack();
-            @_run({arguments}, &scratch);
+            @_run({arguments}, &scratch.run);
             edgernn_emulator_measure_stack("run");
 {step}        }}
 {write}    }}
@@ -43,13 +46,13 @@ int main(void) {{
 _STEP = """            @_reset(&state);
             for (int t = 0; t < {steps}; ++t) {{
                 edgernn_emulator_start();
-                @_step(&state, {frame}, &scratch);
+                @_step(&state, {frame}, &scratch.step);
                 edgernn_emulator_stop("step");
             }}
             edgernn_emulator_paint_stack();
-            @_step(&state, {frame}, &scratch);
+            @_step(&state, {frame}, &scratch.step);
             edgernn_emulator_measure_stack("step");
-            @_run({arguments}, &scratch);
+            @_run({arguments}, &scratch.run);
 """
 
 
@@ -66,7 +69,7 @@ class Cost:
         flash_engine_bytes: code and the tables of functions; of a model with a step, without `run`, since a firmware
             calls one of the two and the linker drops the other.
         flash_weights_bytes: weights, biases and factors.
-        ram_bytes: working memory, a state, and stack; on an AVR the constants too.
+        ram_bytes: working memory, a state, and stack; of a model with a step, without the working memory of `run`.
     """
 
     device: str
@@ -85,12 +88,13 @@ class EmulatedSession:
     runtime: Runtime = "c"
     opening = Opening(0.0, 0.0)
 
-    def __init__(self, project: CProject, device: str) -> None:
+    def __init__(self, project: CProject, device: str, optimize: str = "-O3") -> None:
         """Compile it for the machine.
 
         Args:
             project: the folder.
             device: ``qemu:`` or ``simavr:``, and the machine's name.
+            optimize: how the compiler shall.
 
         Raises:
             InputError: no such machine, or it does not fit there.
@@ -98,7 +102,7 @@ class EmulatedSession:
         """
         self.project, self.device = project, device
         self.inputs, self.outputs = project.inputs, project.outputs
-        self.machine = machine_of(device)
+        self.machine, self.optimize = machine_of(device), optimize
         self.description = f"C on {device}"
         folder = tempfile.mkdtemp(prefix="edgernn-emulated-")
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
@@ -107,7 +111,8 @@ class EmulatedSession:
     def _build(self, folder: Path) -> Firmware:
         main = folder / "emulated_main.c"
         main.write_text(_program(self.project), encoding="utf-8")
-        return build(self.machine, [main, self.project.source], folder, include=[self.project.folder / "src"])
+        sources, flags = [main, self.project.source], [self.machine.language, self.optimize]
+        return build(self.machine, sources, folder, include=[self.project.folder / "src"], flags=flags)
 
     def run(self, values: Mapping[str, Array]) -> dict[str, Array]:
         """Run a whole sequence."""
@@ -139,21 +144,20 @@ class EmulatedSession:
         steps = done.instructions.get("step", ())
         stack = max(done.stack_bytes.values(), default=0)
         own, source = self.project.own, self.project.source.name
-        # Where constants cannot be read from flash, on an AVR, they are variables with an initial value.
-        constants = [piece for piece in self.firmware.pieces if piece.file == source and ".rodata" in piece.name]
-        copied = sum(piece.size for piece in constants if piece.kind == "data")
+        constants = [piece for piece in self.firmware.pieces if piece.file == source and is_constant(piece)]
         tables = sum(piece.size for piece in constants if piece.name.endswith("_table"))
-        code = [piece for piece in self.firmware.pieces if piece.file == source and piece.kind == "text"]
+        code = [piece for piece in self.firmware.pieces if piece.file == source and piece not in constants]
+        scratch = int(own["step_scratch_bytes" if own["streams"] else "run_scratch_bytes"])
         unused = f".text.{self.project.name}_run" if own["streams"] else ""
         return Cost(
             device=self.device,
-            compiler=f"{self.machine.compiler} -O3",
+            compiler=f"{self.machine.compiler} {self.optimize}",
             instructions_per_run=next(iter(done.instructions.get("run", ())), None),
             instructions_per_step=max(steps, default=None),
             stack_bytes=stack,
             flash_engine_bytes=sum(piece.size for piece in code if piece.name != unused) + tables,
             flash_weights_bytes=sum(piece.size for piece in constants) - tables,
-            ram_bytes=int(own["scratch_bytes"]) + int(own["state_bytes"]) + stack + copied,
+            ram_bytes=scratch + int(own["state_bytes"]) + stack,
         )
 
     def feed(self, values: Mapping[str, Array]) -> None:
@@ -190,6 +194,7 @@ def _program(project: CProject) -> str:
             steps=project.inputs[0].shape[1] // project.own["streaming"]["hop"], frame=arguments, arguments=arguments
         )
     text = _MAIN.format(
+        step_scratch="\n    @_step_scratch step;" if step else "",
         state="static @_state state;\n" if step else "",
         inputs=declared(list(inputs)),
         outputs=declared(list(outputs)),

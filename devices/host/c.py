@@ -21,6 +21,7 @@ from edgernn.errors import EnvironmentProblem, InputError
 from edgernn.owned_folder import MANIFEST, listed_files, recover
 
 SCHEMA = "edgernn.c"
+VERSION = 2
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-std=c99", "-O3", "-march=native", "-shared", "-fPIC")
 _HINT = "make the folder with 'edgernn convert --format c'."
@@ -91,7 +92,7 @@ def read_c_project(folder: str | os.PathLike[str]) -> CProject:
         own = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{where}: must be a folder of C with {MANIFEST}. Found: none.", hint=_HINT) from error
-    if not isinstance(own, dict) or own.get("schema") != SCHEMA or own.get("version") != 1:
+    if not isinstance(own, dict) or own.get("schema") != SCHEMA or own.get("version") != VERSION:
         raise InputError(f"{where}: must hold C that this version of edgernn wrote. Found: another.", hint=_HINT)
     try:
         inputs, outputs = (tuple(_info(tensor) for tensor in own[key]) for key in ("inputs", "outputs"))

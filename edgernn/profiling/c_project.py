@@ -110,7 +110,7 @@ def c_document(found: CProfile) -> dict[str, Any]:
         "macs_per_step": own["macs_per_step"],
         "counted": "metadata",
         "model_bytes": own["constant_bytes"],
-        "scratch_bytes": own["scratch_bytes"],
+        **{key: own[key] for key in ("scratch_bytes", "run_scratch_bytes", "step_scratch_bytes")},
         "state_bytes": own["state_bytes"],
         "latency_us": asdict(found.latency) | {"noisy": found.latency.noisy} if found.latency else None,
         **{key: value for key, value in (asdict(cost).items() if cost else ()) if key not in ("device", "compiler")},
@@ -131,10 +131,10 @@ def c_rows(found: CProfile) -> list[tuple[str, str]]:
         ("parameters", f"{own['parameters']:,}, as the folder says"),
         ("multiply-accumulates", f"{own['macs']:,}, per time step {own['macs_per_step']:,}"),
         ("constants in flash", size(own["constant_bytes"])),
-        ("working memory", size(own["scratch_bytes"])),
+        ("working memory of a sequence", size(own["run_scratch_bytes"])),
     ]
     if own["streams"]:
-        rows.append(("state of a stream", size(own["state_bytes"])))
+        rows += [("  of a step", size(own["step_scratch_bytes"])), ("state of a stream", size(own["state_bytes"]))]
     if times is not None:
         rows += [
             ("latency", f"{times.p50:,.1f} us median of {times.runs:,} sequences, {found.compiler}"),

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Integer arithmetic of models written by edgernn: rounding, saturation, functions from tables.
  *
  * Every function here has a definition in integers, and gives the same bits on every processor. Right shifts of
@@ -7,6 +8,8 @@
 #define EDGERNN_FIXED_H
 
 #include <stdint.h>
+
+#include "edgernn_flash.h"
 
 /* One-instruction forms for Arm's DSP extension (Cortex-M4, M7, M33, M55, and Cortex-A in 32-bit mode). */
 #if defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP && defined(__GNUC__) && !defined(__aarch64__)
@@ -76,8 +79,8 @@ static inline int32_t edgernn_sat16(int32_t v) {
 static inline int32_t edgernn_sat8(int32_t v) { return v < -128 ? -128 : v > 127 ? 127 : v; }
 
 /* A function at the int16 x: 257 entries at -32768, -32512, ..., 32768, linear between them. */
-static inline int32_t edgernn_table(const int16_t *table, int32_t x) {
-  const int16_t *entry = table + 128 + (x >> 8);
+static inline int32_t edgernn_table(const EDGERNN_FLASH int16_t *table, int32_t x) {
+  const EDGERNN_FLASH int16_t *entry = table + 128 + (x >> 8);
 #if EDGERNN_PAIRS
   /* Both entries at once, from any address: a gather, where whole loops become vectors. */
   int32_t pair;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What float32 models written by edgernn need besides the C library's logf and sqrtf. */
 #ifndef EDGERNN_FLOAT_H
 #define EDGERNN_FLOAT_H

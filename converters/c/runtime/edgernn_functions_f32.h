@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Functions of float32 models. Nothing here branches or calls, so that compilers put whole loops into vectors. */
 #ifndef EDGERNN_FUNCTIONS_F32_H
 #define EDGERNN_FUNCTIONS_F32_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What integer models written by edgernn need: nothing beyond these headers and stdint.h. */
 #ifndef EDGERNN_INTEGER_H
 #define EDGERNN_INTEGER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The product of float32 models: acc[row] = bias[row] + sum over columns of w[row][column] * x[column].
  *
  * Order of the weights: [row block of 8][column][row of the block]. acc and bias have 8 * row_blocks entries, x has
@@ -5,6 +6,8 @@
  */
 #ifndef EDGERNN_MATVEC_F32_H
 #define EDGERNN_MATVEC_F32_H
+
+#include "edgernn_flash.h"
 
 #if defined(EDGERNN_PORTABLE)
 #define EDGERNN_MATVEC_F32_PLAIN
@@ -110,8 +113,8 @@ static inline void edgernn_matvec_f32(float *acc, const float *w, const float *b
 
 #ifdef EDGERNN_MATVEC_F32_PLAIN
 
-static inline void edgernn_matvec_f32(float *acc, const float *w, const float *bias, const float *x, int row_blocks,
-                                      int columns) {
+static inline void edgernn_matvec_f32(float *acc, const EDGERNN_FLASH float *w, const EDGERNN_FLASH float *bias,
+                                      const float *x, int row_blocks, int columns) {
   for (; row_blocks; --row_blocks, acc += 8, bias += 8) {
     float a0 = bias[0], a1 = bias[1], a2 = bias[2], a3 = bias[3];
     float a4 = bias[4], a5 = bias[5], a6 = bias[6], a7 = bias[7];

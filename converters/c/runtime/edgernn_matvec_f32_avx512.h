@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* edgernn_matvec_f32 for x86 with AVX-512: two columns of eight rows in one register. */
 #ifndef EDGERNN_MATVEC_F32_AVX512_H
 #define EDGERNN_MATVEC_F32_AVX512_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The product that nearly all of a model's time goes into: int8 weights times int16 numbers, summed in int32.
  *
  *   acc[row] = bias[row] + sum over columns of w[row][column] * x[column]
@@ -33,8 +34,8 @@
 
 #ifdef EDGERNN_MATVEC_PLAIN
 
-static inline void edgernn_matvec_s8s16(int32_t *acc, const int8_t *w, const int32_t *bias, const int16_t *x,
-                                        int row_blocks, int column_groups) {
+static inline void edgernn_matvec_s8s16(int32_t *acc, const EDGERNN_FLASH int8_t *w, const EDGERNN_FLASH int32_t *bias,
+                                        const int16_t *x, int row_blocks, int column_groups) {
   const int16_t *const end = x + column_groups * 4;
   do {
     int32_t a0 = bias[0], a1 = bias[1], a2 = bias[2], a3 = bias[3];

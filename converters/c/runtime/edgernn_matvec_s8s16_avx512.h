@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* edgernn_matvec_s8s16 for x86 with AVX-512 VNNI: two column groups of four rows in one register. */
 #ifndef EDGERNN_MATVEC_S8S16_AVX512_H
 #define EDGERNN_MATVEC_S8S16_AVX512_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* edgernn_matvec_s8s16 for 64-bit Arm: Raspberry Pi 3 and later, phones. */
 #ifndef EDGERNN_MATVEC_S8S16_NEON_H
 #define EDGERNN_MATVEC_S8S16_NEON_H

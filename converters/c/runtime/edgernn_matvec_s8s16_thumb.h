@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* edgernn_matvec_s8s16 for Cortex-M: the DSP extension (M4, M7, M33, M55) and the 16-bit instruction set (M0, M23).
  *
  * Assembly only inside loops, because compilers were measured to be far off there: GCC 12 makes 23 instructions of the
@@ -66,55 +67,91 @@ static EDGERNN_ALONE void edgernn_matvec_s8s16(int32_t *acc, const int8_t *w, co
   } while (--row_blocks);
 }
 
-/* GCC has no use of r8 to r12 with -Os, Clang none of r7. */
+/* With -Os GCC has no use of r8 to r12, and Clang never of r7. */
 #elif !defined(__thumb2__) && defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__) && !defined(__clang__)
+
+/* The sums and the address of the column, which are only added to and compared, are in r8 to r12; all else needs r0 to
+ * r7. In a file that asks for speed but is compiled with -Os, GCC neither uses nor saves r8 to r11, nor takes them for an
+ * operand: they are named then, and the caller's values are put back. */
+#ifdef EDGERNN_WAS_FOR_SIZE
+#define EDGERNN_A0 "r8"
+#define EDGERNN_A1 "r9"
+#define EDGERNN_A2 "r10"
+#define EDGERNN_A3 "r11"
+#define EDGERNN_COLUMN "r12"
+#define EDGERNN_BEGIN "mov r12, %[t]\n"
+#define EDGERNN_OPERANDS [t] "+&l"(t)
+#define EDGERNN_CLOBBERED "r12",
+#define EDGERNN_GET_HIGH(a, b, c, d)                                           \
+  __asm__ volatile("mov %0, r8\n\tmov %1, r9\n\tmov %2, r10\n\tmov %3, r11" \
+                   : "=l"(a), "=l"(b), "=l"(c), "=l"(d))
+#define EDGERNN_SET_HIGH(a, b, c, d) \
+  __asm__ volatile("mov r8, %0\n\tmov r9, %1\n\tmov r10, %2\n\tmov r11, %3" : : "l"(a), "l"(b), "l"(c), "l"(d))
+#else
+#define EDGERNN_A0 "%[a0]"
+#define EDGERNN_A1 "%[a1]"
+#define EDGERNN_A2 "%[a2]"
+#define EDGERNN_A3 "%[a3]"
+#define EDGERNN_COLUMN "%[column]"
+#define EDGERNN_BEGIN
+#define EDGERNN_OPERANDS \
+  [a0] "+h"(a0), [a1] "+h"(a1), [a2] "+h"(a2), [a3] "+h"(a3), [column] "+h"(column), [t] "=&l"(t)
+#define EDGERNN_CLOBBERED
+#define EDGERNN_GET_HIGH(a, b, c, d) (void)0
+#define EDGERNN_SET_HIGH(a, b, c, d) (void)0
+#endif
 
 /* One row: a word has the weights of columns 0, 2, 1, 3. */
 #define EDGERNN_ROW(sum)           \
   "ldmia %[w]!, {%[t]}\n\t"        \
   "sxtb %[s], %[t]\n\t"            \
   "muls %[s], %[x0], %[s]\n\t"     \
-  "add %[" sum "], %[s]\n\t"       \
+  "add " sum ", %[s]\n\t"          \
   "lsls %[s], %[t], #16\n\t"       \
   "asrs %[s], %[s], #24\n\t"       \
   "muls %[s], %[x2], %[s]\n\t"     \
-  "add %[" sum "], %[s]\n\t"       \
+  "add " sum ", %[s]\n\t"          \
   "lsls %[s], %[t], #8\n\t"        \
   "asrs %[s], %[s], #24\n\t"       \
   "muls %[s], %[x1], %[s]\n\t"     \
-  "add %[" sum "], %[s]\n\t"       \
+  "add " sum ", %[s]\n\t"          \
   "asrs %[t], %[t], #24\n\t"       \
   "muls %[t], %[x3], %[t]\n\t"     \
-  "add %[" sum "], %[t]\n\t"
+  "add " sum ", %[t]\n\t"
 
 static EDGERNN_ALONE void edgernn_matvec_s8s16(int32_t *acc, const int8_t *w, const int32_t *bias, const int16_t *x,
                                                int row_blocks, int column_groups) {
   const int16_t *const end = x + column_groups * 4;
+#ifdef EDGERNN_WAS_FOR_SIZE
+  int32_t r8, r9, r10, r11; /* the caller's */
+  EDGERNN_GET_HIGH(r8, r9, r10, r11);
+#endif
   do {
     int32_t a0 = bias[0], a1 = bias[1], a2 = bias[2], a3 = bias[3];
-    const int16_t *column = x;
-    int32_t s, t, x0, x1, x2, x3;
-    /* Sums and addresses that are only added to and compared may be in r8 to r14; all else needs r0 to r7. */
+    const int16_t *column = x, *t = x;
+    int32_t s, x0, x1, x2, x3;
+    EDGERNN_SET_HIGH(a0, a1, a2, a3);
     __asm__ volatile(
-        ".syntax unified\n"
+        ".syntax unified\n" EDGERNN_BEGIN
         "1:\n\t"
-        "mov %[t], %[column]\n\t"
+        "mov %[t], " EDGERNN_COLUMN "\n\t"
         "ldr %[x0], [%[t]]\n\t"
         "ldr %[x2], [%[t], #4]\n\t"
         "adds %[t], #8\n\t"
-        "mov %[column], %[t]\n\t"
+        "mov " EDGERNN_COLUMN ", %[t]\n\t"
         "asrs %[x1], %[x0], #16\n\t"
         "sxth %[x0], %[x0]\n\t"
         "asrs %[x3], %[x2], #16\n\t"
         "sxth %[x2], %[x2]\n\t"
-        EDGERNN_ROW("a0") EDGERNN_ROW("a1") EDGERNN_ROW("a2") EDGERNN_ROW("a3")
+        EDGERNN_ROW(EDGERNN_A0) EDGERNN_ROW(EDGERNN_A1) EDGERNN_ROW(EDGERNN_A2) EDGERNN_ROW(EDGERNN_A3)
         "ldr %[t], %[end]\n\t"
-        "cmp %[column], %[t]\n\t"
+        "cmp " EDGERNN_COLUMN ", %[t]\n\t"
         "bne 1b"
-        : [a0] "+h"(a0), [a1] "+h"(a1), [a2] "+h"(a2), [a3] "+h"(a3), [column] "+h"(column), [w] "+l"(w),
-          [s] "=&l"(s), [t] "=&l"(t), [x0] "=&l"(x0), [x1] "=&l"(x1), [x2] "=&l"(x2), [x3] "=&l"(x3)
+        : EDGERNN_OPERANDS, [w] "+l"(w), [s] "=&l"(s), [x0] "=&l"(x0), [x1] "=&l"(x1), [x2] "=&l"(x2), [x3] "=&l"(x3)
         : [end] "m"(end)
-        : "cc", "memory");
+        : EDGERNN_CLOBBERED "cc", "memory");
+    EDGERNN_GET_HIGH(a0, a1, a2, a3);
+    (void)column;
     acc[0] = a0;
     acc[1] = a1;
     acc[2] = a2;
@@ -122,6 +159,9 @@ static EDGERNN_ALONE void edgernn_matvec_s8s16(int32_t *acc, const int8_t *w, co
     acc += 4;
     bias += 4;
   } while (--row_blocks);
+#ifdef EDGERNN_WAS_FOR_SIZE
+  EDGERNN_SET_HIGH(r8, r9, r10, r11);
+#endif
 }
 
 #else

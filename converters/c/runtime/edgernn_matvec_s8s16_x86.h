@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* edgernn_matvec_s8s16 for AVX2, for the dot-product instructions of AVX-VNNI and AVX-512 VNNI, and for any x86-64. */
 #ifndef EDGERNN_MATVEC_S8S16_X86_H
 #define EDGERNN_MATVEC_S8S16_X86_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reciprocal, reciprocal square root and softmax of 16-bit integers, from tables. */
 #ifndef EDGERNN_POWERS_H
 #define EDGERNN_POWERS_H
@@ -16,8 +17,8 @@ static inline int edgernn_headroom(int32_t x) {
 }
 
 /* Between two entries 2^bits apart. */
-static inline int32_t edgernn_between(const int16_t *table, int32_t at, int bits) {
-  const int16_t *entry = table + (at >> bits);
+static inline int32_t edgernn_between(const EDGERNN_FLASH int16_t *table, int32_t at, int bits) {
+  const EDGERNN_FLASH int16_t *entry = table + (at >> bits);
   const int32_t first = entry[0];
   return first + edgernn_round_shift((entry[1] - first) * (at & ((1 << bits) - 1)), bits);
 }
@@ -30,21 +31,21 @@ static inline int32_t edgernn_scaled(int32_t y, int by) {
 }
 
 /* 1 / x of a positive x: entries at 16384, 16448, ..., 32768, 2^shift larger than the result. */
-static inline int32_t edgernn_reciprocal(const int16_t *table, int32_t x, int shift) {
+static inline int32_t edgernn_reciprocal(const EDGERNN_FLASH int16_t *table, int32_t x, int shift) {
   const int32_t positive = x > 1 ? x : 1;
   const int up = edgernn_headroom(positive);
   return edgernn_scaled(edgernn_between(table, (positive << up) - 16384, 6), shift - up);
 }
 
 /* 1 / sqrt(x) of a positive x: entries at 8192, 8320, ..., 32768. */
-static inline int32_t edgernn_root(const int16_t *table, int32_t x, int shift) {
+static inline int32_t edgernn_root(const EDGERNN_FLASH int16_t *table, int32_t x, int shift) {
   const int32_t positive = x > 1 ? x : 1;
   const int up = edgernn_headroom(positive) & ~1;
   return edgernn_scaled(edgernn_between(table, (positive << up) - 8192, 7), shift - (up >> 1));
 }
 
 /* y = exp(x) / sum(exp(x)) in units of 2^-15, by a table of exp that begins at -32768; up to 32768 numbers. */
-static inline void edgernn_softmax_s16(int16_t *y, const int16_t *x, int count, const int16_t *table) {
+static inline void edgernn_softmax_s16(int16_t *y, const int16_t *x, int count, const EDGERNN_FLASH int16_t *table) {
   int32_t largest = x[0];
   uint32_t sum = 0;
   for (int k = 1; k < count; ++k) largest = x[k] > largest ? x[k] : largest;

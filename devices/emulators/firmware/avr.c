@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* An ATmega under simavr: the input lies in flash, output and report are lines on the first serial port. */
 #include <avr/interrupt.h>
 #include <avr/io.h>

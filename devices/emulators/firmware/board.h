@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What each kind of board gives to report.c, which is the same on all of them. */
 #ifndef EDGERNN_BOARD_H
 #define EDGERNN_BOARD_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Start-up, faults and the counter of every Cortex-M. */
 #include <stdint.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a program may ask of the emulated board it runs on.
  *
  *     int main(void) {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A plugin of QEMU's that counts instructions and writes the count to the file "marks" at each call of MARK.
  *
  * QEMU's packages bring no header for plugins. These are its declarations, which versions 1 and 2 of the interface share.

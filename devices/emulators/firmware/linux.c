@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A Linux program under QEMU's user mode, in which a plugin counts the instructions. */
 #define _GNU_SOURCE
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Instruction counts, stack depths and faults, written as lines for the host: a word, a name, numbers in hexadecimal. */
 #include "board.h"
 #include "edgernn_emulator.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Start-up, faults and the counter of a 32-bit RISC-V. */
 #include <stdint.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Input, output and report are files in the folder in which the emulator was started. */
 #include "semihosting.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Files and exit through the emulator, by the instruction that the processor has for it. */
 #ifndef EDGERNN_SEMIHOSTING_H
 #define EDGERNN_SEMIHOSTING_H

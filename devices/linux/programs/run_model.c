@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Runs a model of edgernn on invocations from a file. One of these is compiled for each kind of device.
  *
  *     run_model FOLDER WARMUP RUNS SECONDS CORES
@@ -17,7 +18,7 @@
 #include "@NAME@.h"
 
 @TENSORS@
-static @NAME@_scratch scratch;
+static @NAME@_run_scratch scratch;
 
 static uint64_t now(void) {
     struct timespec time;

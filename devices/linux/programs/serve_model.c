@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Answers lines of numbers with lines of JSON, from standard input to standard output. One of these is compiled for each
  * kind of device.
  *
@@ -25,9 +26,11 @@ typedef struct {
 
 static float real[WANTED];
 @TENSORS@
-static @NAME@_scratch scratch;
 #if STREAM
+static @NAME@_step_scratch scratch;
 static @NAME@_state state;
+#else
+static @NAME@_run_scratch scratch;
 #endif
 static const output outputs[] = {@OUTPUTS@};
 enum { OUTPUTS = sizeof outputs / sizeof outputs[0] };

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The firmware's side of the lines that edgernn speaks over a serial port; see edgernn_serial.h. */
 #include "edgernn_serial.h"
 
@@ -7,7 +8,7 @@
 #include "@NAME@.h"
 
 @TENSORS@
-static @NAME@_scratch scratch;
+static @NAME@_run_scratch scratch;
 static const uint8_t model_hash[EDGERNN_SERIAL_HASH] = {@HASH@};
 enum { INPUT_BYTES = @INPUT_BYTES@, OUTPUT_BYTES = @OUTPUT_BYTES@, ANSWER = 4 + EDGERNN_SERIAL_CHUNK };
 

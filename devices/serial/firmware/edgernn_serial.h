@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A model behind a serial port. Written by edgernn for one model; the board gives two functions, and calls one. */
 #ifndef EDGERNN_SERIAL_H
 #define EDGERNN_SERIAL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The UART of Arm's MPS2 boards: Cortex-M System Design Kit Technical Reference Manual, section 4.3. */
 #include <stdint.h>
 

@@ -31,11 +31,18 @@ Run it with `.venv/bin/pytest tests/conformance`.
 """
 
 
+_FORMS = """What the compiler chooses by size, steps, scheme or weights is reached on purpose, at realistic sizes: a row
+fails unless the file shows the choices that it names. Together they have all {choices} choices of {traits} kinds.
+"""
+
+
 def conformance() -> str:
     """The page on what the conformance test covers."""
     sys.path.insert(0, str(ROOT / "tests"))
     from conformance.cases import CASES
+    from conformance.forms import TRAITS
     from conformance.test_conformance import ROWS, TOLERANCE
+    from conformance.test_forms import ROWS as FORMS
 
     ways = [
         (scheme, target.name, form, ", ".join(runtimes), _tolerance(TOLERANCE.get((scheme, target.name))))
@@ -53,6 +60,15 @@ def conformance() -> str:
         _table(("Scheme", "Target", "Form", "Runtimes", "Relative error allowed"), ways),
         f"## {len(CASES)} models\n",
         _table(("Group", "Models", "Names"), models),
+    ]
+    chosen = [
+        (name, scheme, target.name, form, "; ".join(f"{trait}: {choice}" for trait, choice in wanted.items()))
+        for name, scheme, target, form, wanted in FORMS
+    ]
+    parts += [
+        f"## {len(FORMS)} forms\n",
+        _FORMS.format(traits=len(TRAITS), choices=sum(map(len, TRAITS.values()))),
+        _table(("Model, units x steps", "Scheme", "Target", "Form", "What the compiler must have chosen"), chosen),
     ]
     if refused:
         parts += ["## Refused by a rule\n", _table(("Model", "Scheme and target", "Pattern of the message"), refused)]

@@ -16,6 +16,7 @@ from keras_models import randomize
 
 import edgernn
 from edgernn.cli.main import run
+from edgernn.templates import license_text
 
 STUBS = Path(__file__).parent / "android_stubs"
 KOTLIN = "/usr/share/kotlin/kotlinc/lib/kotlin-stdlib.jar"
@@ -153,6 +154,15 @@ def test_a_model_of_keras_becomes_an_app(apps: Path, tmp_path: Path) -> None:
         words = ["--runtime", runtime, "--android-project", str(tmp_path / runtime)]
         assert run(["deploy", str(apps / "one.keras"), *words]) == 0
         assert (main_of(tmp_path / runtime) / file).is_file()
+
+
+@pytest.mark.parametrize("name", APPS)
+def test_every_source_names_its_licence_and_the_project_has_its_text(apps: Path, name: str) -> None:
+    assert (apps / name / "LICENSE").read_text() == license_text()
+    sources = (".kt", ".kts", ".c", ".h", ".txt", ".xml")
+    for path in (apps / name).rglob("*"):
+        if path.is_file() and path.suffix in sources:
+            assert "SPDX-License-Identifier: Apache-2.0" in "".join(path.read_text().splitlines()[:2]), path
 
 
 @pytest.mark.parametrize("name", [name for name in APPS if name.startswith("c_")])

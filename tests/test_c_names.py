@@ -19,6 +19,9 @@ import edgernn
 from edgernn.cli.main import run
 from edgernn.converters.c.naming import LONGEST_IDENTIFIER, LONGEST_NAME, in_comment, legal_name, name_from
 from edgernn.converters.c.program import Constants
+from edgernn.devices.host.c import read_c_project
+from edgernn.devices.linux.binary import runner_source
+from edgernn.devices.serial.source import firmware_files
 from edgernn.errors import InputError
 
 ARDUINO = Path(__file__).parent / "arduino"
@@ -179,6 +182,19 @@ def test_the_sketch_compiles_behind_arduino_s_own_names(made: Path, compiler: st
     (sketch,) = made.rglob("*.ino")
     words = [compiler, "-std=gnu++11", *STRICT, "-fsyntax-only", "-x", "c++", "-include", str(ARDUINO / "Arduino.h")]
     done = subprocess.run([*words, "-I", str(made / "src"), str(sketch)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_programs_around_it_compile_behind_everything_of_libc(made: Path, compiler: str, tmp_path: Path) -> None:
+    require_system(compiler)
+    project = read_c_project(made)
+    (tmp_path / "run_model.c").write_text(runner_source(project))
+    for name, text in firmware_files(project, "00" * 32).items():
+        (tmp_path / name).write_text(text)
+    words = [compiler, "-std=gnu11", *STRICT, "-fsyntax-only", "-D_GNU_SOURCE=", "-I", str(made / "src")]
+    words += [part for header in ("math", "time", "unistd", "stdlib", "signal") for part in ("-include", f"{header}.h")]
+    done = subprocess.run([*words, *map(str, tmp_path.glob("*.c"))], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 

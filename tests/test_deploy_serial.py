@@ -204,6 +204,6 @@ def test_noise_is_no_line(noise: bytes) -> None:
 def test_the_firmware_fits_any_board_that_gives_two_functions(artifact: Path, tmp_path: Path) -> None:
     assert run(["deploy", str(artifact), "--serial-firmware", str(tmp_path / "firmware")]) == 0
     names = sorted(path.name for path in (tmp_path / "firmware").iterdir())
-    assert {"edgernn_serial.c", "edgernn_serial.h", "model.c", "model.h"} <= set(names)
+    assert {"LICENSE", "edgernn_serial.c", "edgernn_serial.h", "model.c", "model.h"} <= set(names)
     with pytest.raises(InputError, match="must be a"):
         write_firmware(artifact, tmp_path / "firmware" / "model.c")

@@ -18,7 +18,7 @@ from edgernn.devices.linux.feed import Feed, feed_of
 from edgernn.errors import InputError
 from edgernn.running import Artifact
 from edgernn.streaming.description import Answer
-from edgernn.templates import templates_of
+from edgernn.templates import license_text, templates_of
 
 # The Android plugin, which has Kotlin built in, what it needs, and a LiteRT whose Interpreter takes any tensor.
 VERSIONS = {
@@ -115,7 +115,7 @@ def android_files(
         f"{code}/Benchmark.kt": "Benchmark.kt",
         f"{code}/MainActivity.kt": "MainActivity.kt",
     }
-    files: dict[str, str | bytes] = {f"{main}/assets/recorded.bin": recorded}
+    files: dict[str, str | bytes] = {f"{main}/assets/recorded.bin": recorded, "LICENSE": license_text()}
     texts: dict[str, str] = {}
     if isinstance(artifact.content, TfliteFile):
         words |= {"engine": "LiteRtEngine(modelFile())", "example_engine": "LiteRtEngine(modelFile)"}

@@ -13,6 +13,7 @@ from edgernn.errors import InputError
 from edgernn.files import explained
 from edgernn.owned_folder import MANIFEST, check_folder, manifest, write_folder
 from edgernn.running import read_artifact
+from edgernn.templates import license_text
 
 SCHEMA = "edgernn.firmware"
 
@@ -39,6 +40,7 @@ def write_firmware(artifact: Path, folder: Path, *, force: bool = False) -> tupl
     digest = content_hash(read)
     texts = {path.name: path.read_text(encoding="utf-8") for path in read.content.sources}
     texts = sealed({**texts, **firmware_files(read.content, digest)})
+    texts["LICENSE"] = license_text()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -20,7 +20,7 @@ static unsigned length;
 static uint16_t crc(uint16_t sum, const uint8_t *bytes, uint32_t count) {
     while (count--) {
         sum ^= (uint16_t)(*bytes++ << 8);
-        for (int bit = 0; bit < 8; ++bit) sum = (uint16_t)(sum & 0x8000u ? sum << 1 ^ 0x1021u : sum << 1);
+        for (int bit = 0; bit < 8; ++bit) sum = (uint16_t)((sum << 1) ^ (sum & 0x8000u ? 0x1021u : 0u));
     }
     return sum;
 }

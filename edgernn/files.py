@@ -44,7 +44,7 @@ def atomic_write(path: str | os.PathLike[str], content: bytes | str) -> Path:
     place = Path(path)
     temporary: Path | None = None
     try:
-        target, mode = _destination(place)
+        target, mode = destination(place)
         temporary = (
             target.parent / f".edgernn-{secrets.token_hex(6)}"
         )  # short, whatever the length of the target's name
@@ -69,7 +69,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     """
     place = Path(path)
     try:
-        target, _ = _destination(place)
+        target, _ = destination(place)
         tempfile.TemporaryFile(dir=target.parent).close()
     except (OSError, ValueError) as error:
         raise explained(place, error) from error
@@ -84,7 +84,7 @@ def append_line(path: Path, line: bytes) -> None:
         OSError: it cannot be written.
         InputError: the path is no regular file, or read-only.
     """
-    target, _ = _destination(path)
+    target, _ = destination(path)
     descriptor = os.open(target, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, ORDINARY)
     try:
         lock(descriptor, wait=True)  # until it is closed; another line must not be cut off with ours
@@ -159,7 +159,7 @@ def is_read_only(path: Path, mode: int) -> bool:
     return not mode & 0o222 or not os.access(path, os.W_OK)
 
 
-def _destination(path: Path) -> tuple[Path, int]:
+def destination(path: Path) -> tuple[Path, int]:
     """The file that is written if `path` is, behind all symbolic links, and the mode to write it with.
 
     Raises:
@@ -178,12 +178,12 @@ def _destination(path: Path) -> tuple[Path, int]:
     if not stat.S_ISREG(mode):
         raise InputError(
             f"output '{path}': must be a new file, or a regular one to replace. Found: {kind_of(mode)}.",
-            hint="choose another path with --output.",
+            hint="choose another path.",
         )
     if is_read_only(target, mode):
         raise InputError(
             f"output '{path}': must not be read-only. Found: a file with mode {stat.S_IMODE(mode):o}.",
-            hint="make it writable with chmod u+w, or choose another path with --output.",
+            hint="make it writable with chmod u+w, or choose another path.",
         )
     return target, mode & ORDINARY
 

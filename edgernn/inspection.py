@@ -13,6 +13,7 @@ from edgernn.converters.tflite.file import TfliteFile
 from edgernn.converters.tflite.kernels import reasons, runs_with
 from edgernn.converters.tflite.reader import read_tflite
 from edgernn.errors import InputError
+from edgernn.owned_folder import recover
 from edgernn.streaming.description import hop_of
 
 Counted = Literal["keras", "metadata", "file"]
@@ -117,6 +118,7 @@ def inspect(model: Any, *, steps: int | None = None) -> Inspection:
 
 def _is_tflite(path: Path) -> bool:
     """By content, or by name where the content is no model at all."""
+    recover(path)
     if not path.exists():
         raise InputError(f"model '{path}': must be an existing file. Found: none.", hint="check the path.")
     if path.is_dir():

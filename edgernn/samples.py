@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from edgernn.errors import InputError
 from edgernn.graph import Graph, Value
 from edgernn.graph import operators as ops
+from edgernn.owned_folder import recover
 
 Array = NDArray[Any]
 Source = str | os.PathLike[str] | Mapping[str, Any] | Array
@@ -94,6 +95,7 @@ def _arrays(source: Source, where: str) -> dict[str, Array]:
     if not isinstance(source, (str, os.PathLike)):
         return {"": np.asarray(source)}
     path = Path(source)
+    recover(path)
     try:
         with path.open("rb") as stream:
             start = stream.read(8)

@@ -17,6 +17,7 @@ if the journal is still there, and otherwise finishes. A lock on the folder keep
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -97,15 +98,19 @@ def perform(root: Path, swap: Swap, contents: Sequence[bytes], modes: Sequence[i
         settle(root)
 
 
-def recover(folder: str | os.PathLike[str]) -> None:
+def recover(path: str | os.PathLike[str]) -> None:
     """Undo, or finish, what a process that is gone has begun in a folder; waits for one that is at work.
 
     Costs one look into the folder where there is nothing to do, and does nothing where there is no such folder.
+
+    Args:
+        path: the folder, or a file in it, which may be missing.
 
     Raises:
         InputError: it must be done and cannot be.
         EnvironmentProblem: the disk is full.
     """
+    folder = path if os.path.isdir(path) else os.path.dirname(path)
     if not os.path.lexists(os.path.join(folder, STAGING)):
         return
     root = Path(os.path.realpath(folder))
@@ -201,8 +206,7 @@ def settle(root: Path) -> None:
         raise _unsettled(root, "something that edgernn did not make")
     if os.path.lexists(stage / _DONE):
         for path in _journal(root, _DONE).emptied:
-            with contextlib.suppress(OSError):  # there is something else in it, or it is gone
-                os.rmdir(_within(root, path))
+            _remove_folder(_within(root, path))
     elif os.path.lexists(stage / _JOURNAL):
         _undo(root, _journal(root, _JOURNAL))
         os.unlink(stage / _JOURNAL)
@@ -224,8 +228,7 @@ def _undo(root: Path, swap: Swap) -> None:
             else:  # somebody has written there since
                 os.rename(path, root / spare_name(root, name))
     for name in reversed(swap.made):
-        with contextlib.suppress(OSError):
-            os.rmdir(_within(root, name))
+        _remove_folder(_within(root, name))
     for number, name in enumerate(swap.removed):
         staged = stage / f"old-{number}"
         if os.path.lexists(staged):
@@ -238,6 +241,15 @@ def _undo(root: Path, swap: Swap) -> None:
         path, spare = _within(root, name), _within(root, other)
         if os.path.lexists(spare) and not os.path.lexists(path):
             os.rename(spare, path)
+
+
+def _remove_folder(path: Path) -> None:
+    """Remove a folder, unless there is something in it, or it is gone or another thing."""
+    try:
+        os.rmdir(path)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR):
+            raise
 
 
 def _within(root: Path, path: str) -> Path:

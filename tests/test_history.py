@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edgernn.errors import EnvironmentProblem, InputError
-from edgernn.profiling.history import append, compare_with, read_earlier
+from edgernn.profiling.history import append, check_writable, compare_with, read_earlier
 
 
 def profile(artifact: str = "a.tflite", **changes: Any) -> dict[str, Any]:
@@ -111,5 +113,25 @@ def test_a_busy_machine_is_said() -> None:
 def test_a_history_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="history"):
         append(tmp_path / "no" / "folder.jsonl", profile())
-    with pytest.raises(EnvironmentProblem, match="history '/dev/full': cannot be written: No space left"):
-        append(Path("/dev/full"), profile())
+    for wall in (Path("/dev/full"), tmp_path / "fifo"):
+        if wall.parent == tmp_path:
+            os.mkfifo(wall)
+        with pytest.raises(InputError, match="must be a new file, or a regular one"):
+            check_writable(wall)
+        with pytest.raises(InputError, match="must be a new file, or a regular one"):
+            append(wall, profile())
+
+
+def test_a_full_disk_leaves_a_history_as_it_is(tmp_path: Path) -> None:
+    """A limit on the size of files stands in for it."""
+    path = tmp_path / "history.jsonl"
+    append(path, profile())
+    before = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, hard))
+    try:
+        with pytest.raises(EnvironmentProblem, match="cannot be written: File too large"):
+            append(path, profile())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes() == before

@@ -34,7 +34,11 @@ def quick(output: Path, **options: Any) -> TrainResult:
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file in the folder, hidden ones too."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "edgernn.json"
+    }
 
 
 def weights(folder: Path) -> list[bytes]:

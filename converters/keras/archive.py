@@ -15,6 +15,7 @@ from typing import BinaryIO
 from edgernn.converters.keras.hdf5 import LARGEST, SIGNATURE, DamagedError, is_hdf5, read_hdf5
 from edgernn.converters.keras.tree import Group
 from edgernn.errors import InputError, no_room
+from edgernn.owned_folder import recover
 
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 _LARGEST_CONFIG = _SMALL = 1 << 26  # bytes
@@ -48,6 +49,7 @@ def open_archive(path: Path) -> Archive:
         InputError: missing, not a Keras model, truncated, damaged, or without an architecture.
         EnvironmentProblem: h5py is not installed.
     """
+    recover(path)
     start = _first_bytes(path)
     if start.startswith(b"PK"):
         return _open_zip(path)

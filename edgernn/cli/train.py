@@ -82,6 +82,8 @@ def command(
             on_stage=announce,
             on_epoch=show,
         )
+    for text in result.notes:
+        note(f"note: {text}")
     if as_json:
         print_json(result.document)
         return

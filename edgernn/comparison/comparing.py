@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edgernn.comparison.budget import board_budget, parse_budget
 from edgernn.comparison.existing import plan_files
+from edgernn.comparison.hold import held
 from edgernn.comparison.output import write_reports
 from edgernn.comparison.records import Task
 from edgernn.comparison.results import Budget, Results
@@ -81,7 +83,8 @@ def compare(
         on_progress: is told what is being done, how many are done, and of how many.
 
     Raises:
-        InputError: options that do not go together, or a folder that holds another comparison.
+        InputError: options that do not go together, or a folder that holds another comparison, or is held by another
+            process.
         EnvironmentProblem: a package is missing, or the disk is full; what was measured is kept.
     """
     _check_numbers(units, seeds, fractions, jobs, rounds)
@@ -119,15 +122,16 @@ def compare(
             epochs=epochs,
         )
         comparison = plan_networks(base, networks, _schemes(schemes, True), wanted_targets)
-    store = Store(base.folder, identity(comparison))
-    prepare_samples(comparison, recipe)
-    try:
-        results = run(comparison, store, on_progress or _ignore)
-    except BaseException:  # an interruption too: what there is becomes a report before the world hears of it
-        write_reports(base.folder, gather(comparison, store, complete=False))
-        raise
-    write_reports(base.folder, results)
-    return results
+    with held(base.folder):
+        store = Store(base.folder, identity(comparison))
+        prepare_samples(comparison, recipe)
+        try:
+            results = run(comparison, store, on_progress or _ignore)
+        except BaseException:  # an interruption too: what there is becomes a report before the world hears of it
+            write_reports(base.folder, gather(comparison, store, complete=False))
+            raise
+        kept = write_reports(base.folder, results)
+    return replace(results, notes=(*results.notes, *kept))
 
 
 def _check_numbers(units: Sequence[int], seeds: int, fractions: Sequence[float], jobs: int, rounds: int) -> None:

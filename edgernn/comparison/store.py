@@ -23,7 +23,8 @@ from edgernn.comparison.plan import PlannedArtifact, PlannedModel
 from edgernn.comparison.records import Artifact, ColdStart, Model, Round, Session
 from edgernn.comparison.schema import Mismatch, read
 from edgernn.errors import InputError
-from edgernn.files import atomic_write, explained
+from edgernn.files import append_line, atomic_write, explained
+from edgernn.owned_folder import recover
 
 Record = TypeVar("Record", Model, Artifact)
 Line = TypeVar("Line", Round, ColdStart, Session)
@@ -51,6 +52,7 @@ class Store:
             InputError: the folder holds another comparison, or cannot be written.
             EnvironmentProblem: the disk is full.
         """
+        recover(folder)
         self.folder = folder
         self.damaged: list[str] = []
         document = {"schema": SCHEMA, "version": 1, **identity}
@@ -117,8 +119,7 @@ class Store:
         path = self._lines(type(line))
         known = {name: value for name, value in asdict(line).items() if value not in (None, "")}
         try:
-            with path.open("ab") as stream:
-                stream.write(b"\n" + json.dumps(known).encode())  # a line that was cut off by a crash stays alone
+            append_line(path, json.dumps(known).encode())
         except OSError as error:
             raise explained(path, error) from error
 

@@ -13,6 +13,7 @@ from edgernn.comparison.session import Comparison
 from edgernn.comparison.tasks import Samples, Training
 from edgernn.errors import InputError, one_of
 from edgernn.training import Recipe, Shape, baselines, find_recipe, parameters, units_for_parameters, write_samples
+from edgernn.training.samples import save_arrays
 from edgernn.training.sizes import CELLS
 
 _NOISE_SAMPLES = 50
@@ -98,7 +99,7 @@ def prepare_samples(comparison: Comparison, recipe: str | None) -> None:
         write_samples(find_recipe(recipe), path.parent)
     else:
         noise = np.random.default_rng(0).standard_normal((_NOISE_SAMPLES, training.steps, training.features))
-        np.savez_compressed(path, x=noise.astype(np.float32))
+        save_arrays(path, x=noise.astype(np.float32))
 
 
 def _source(wanted: Networks) -> tuple[Recipe | None, Shape]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edgernn.errors import EnvironmentProblem, InputError
-from edgernn.files import DISK_FULL
+from edgernn.files import DISK_FULL, append_line, destination
 from edgernn.profiling.document import SCHEMA, VERSION
 
 _HINT = "give what 'edgernn profile --json' printed, or a file that --history wrote."
@@ -76,13 +75,8 @@ def append(path: Path, document: Mapping[str, Any]) -> None:
         InputError: the file cannot be written.
         EnvironmentProblem: the disk is full.
     """
-    line = json.dumps(document, separators=(",", ":"), default=str) + "\n"
-    with _writing(path), path.open("ab+") as stream:
-        if stream.tell() and not _ends_line(stream):
-            line = "\n" + line  # an earlier writer was killed within its line, which stays as it is
-        stream.write(line.encode())
-        stream.flush()
-        os.fsync(stream.fileno())
+    with _writing(path):
+        append_line(path, json.dumps(document, separators=(",", ":"), default=str).encode())
 
 
 def check_writable(path: Path) -> None:
@@ -92,8 +86,9 @@ def check_writable(path: Path) -> None:
         InputError: it cannot.
         EnvironmentProblem: the disk is full.
     """
-    with _writing(path), path.open("ab"):
-        pass
+    with _writing(path):
+        destination(path)  # refuses what is no regular file, before it is opened
+        path.open("ab").close()
 
 
 @contextmanager
@@ -105,11 +100,6 @@ def _writing(path: Path) -> Iterator[None]:
         if error.errno in DISK_FULL:
             raise EnvironmentProblem(message, hint="free some disk space.") from error
         raise InputError(message, hint="choose another path with --history, or create its folder first.") from error
-
-
-def _ends_line(stream: Any) -> bool:
-    stream.seek(-1, os.SEEK_END)
-    return bool(stream.read(1) == b"\n")
 
 
 def read_earlier(path: Path, artifact: str | None) -> Mapping[str, Any]:

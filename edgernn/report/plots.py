@@ -24,6 +24,15 @@ def plots(results: Results) -> list[Plot]:
         return [plot for maker in makers for plot in maker(results)]
 
 
+def plot_files(results: Results) -> dict[str, bytes]:
+    """Every plot as a PNG file's content, by the file's name.
+
+    Raises:
+        EnvironmentProblem: matplotlib is not installed.
+    """
+    return {f"{plot.name}.png": png(plot) for plot in plots(results)}
+
+
 def save_plots(results: Results, folder: str | os.PathLike[str]) -> list[Path]:
     """Write every plot as a PNG file into a folder that exists; returns their paths.
 
@@ -31,4 +40,4 @@ def save_plots(results: Results, folder: str | os.PathLike[str]) -> list[Path]:
         InputError: the folder cannot be written.
         EnvironmentProblem: matplotlib is not installed, or the disk is full.
     """
-    return [atomic_write(Path(folder) / f"{plot.name}.png", png(plot)) for plot in plots(results)]
+    return [atomic_write(Path(folder) / name, content) for name, content in plot_files(results).items()]

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-import shutil
 import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from edgernn import __version__
 from edgernn.errors import InputError
+from edgernn.files import explained
+from edgernn.owned_folder import MANIFEST, manifest, recover, write_folder
 
 MODEL, RECORD = "model.keras", "run.json"
 CALIBRATION, TEST = SAMPLES = ("calibration.npz", "test.npz")
 FILES = (MODEL, *SAMPLES, RECORD)
+SCHEMA = "edgernn.run"
 
 
 class OutputFolder:
     """A temporary folder whose files become those of the output folder on `commit`; otherwise it vanishes.
 
-    It lies on the same file system as the output, which makes the last step a rename, and it is made first, so that a
-    place that cannot be written is found out before the training and not after.
+    The output is tried first, so that a place that cannot be written is found out before the training and not after.
 
     Attributes:
         path: the temporary folder, to be filled with samples before `commit` adds the rest.
@@ -38,12 +41,13 @@ class OutputFolder:
         self._replace_run = replace_run
 
     def __enter__(self) -> OutputFolder:
-        """Make the temporary folder, in the output or else in the nearest folder above that exists.
+        """Make the temporary folder.
 
         Raises:
             InputError: there is an earlier run in the output, or the output cannot be written.
         """
-        taken = [name for name in FILES if (self._output / name).exists()]
+        recover(self._output)
+        taken = [name for name in FILES if os.path.lexists(self._output / name)]
         if taken and not self._replace_run:
             raise InputError(
                 f"output '{self._output}': must not hold an earlier run. Found: {', '.join(taken)}.",
@@ -53,44 +57,44 @@ class OutputFolder:
         while not place.exists():
             place = place.parent
         try:
-            self.path = Path(tempfile.mkdtemp(prefix=".edgernn-train-", dir=place))
+            if not place.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+            tempfile.TemporaryFile(dir=place).close()
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise InputError(
+                f"output '{self._output}': must be a folder that can be written. Found: {error.strerror or error}.",
+                hint="choose another folder with --output.",
+            ) from error
+        self._temporary = tempfile.TemporaryDirectory(prefix="edgernn-train-", ignore_cleanup_errors=True)
+        self.path = Path(self._temporary.name)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Remove what is left of the temporary folder."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Remove the temporary folder."""
+        self._temporary.cleanup()
 
-    def commit(self, model: Any, document: dict[str, Any]) -> None:
-        """Add the model and the record, and move all files into the output folder.
-
-        The record goes last, since it says that the others are there.
+    def commit(self, model: Any, document: dict[str, Any]) -> tuple[str, ...]:
+        """Add the model and the record, and write all files into the output folder, in place of an earlier run's.
 
         Args:
             model: of Keras.
             document: the record.
 
+        Returns:
+            Which files of the user's, or of an edgernn that did not list them, are kept under another name.
+
         Raises:
             InputError: the output cannot be written.
+            EnvironmentProblem: the disk is full.
         """
         model.save(self.path / MODEL)
-        (self.path / RECORD).write_text(json.dumps(document, indent=2, allow_nan=False) + "\n")
+        files: dict[str, str | bytes] = {RECORD: json.dumps(document, indent=2, allow_nan=False) + "\n"}
+        files |= {name: path.read_bytes() for name in FILES if (path := self.path / name).exists()}
+        about = {"schema": SCHEMA, "version": 1, "edgernn": __version__}
         try:
-            self._output.mkdir(parents=True, exist_ok=True)
-            (self._output / RECORD).unlink(missing_ok=True)
-            for name in FILES:
-                if (self.path / name).exists():
-                    os.replace(self.path / name, self._output / name)
-                else:  # an earlier run's
-                    (self._output / name).unlink(missing_ok=True)
+            self._output.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise self._unwritable(error) from error
-
-    def _unwritable(self, error: OSError) -> InputError:
-        return InputError(
-            f"output '{self._output}': must be a folder that can be written. Found: {error.strerror or error}.",
-            hint="choose another folder with --output.",
-        )
+            raise explained(self._output, error) from error
+        return write_folder(self._output, {**files, MANIFEST: manifest(about, files)}, force=True)

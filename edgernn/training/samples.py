@@ -72,14 +72,20 @@ def baseline_scores(data: Dataset, padding: float | None) -> dict[str, float]:
 
 
 def save_samples(data: Dataset, folder: Path) -> None:
-    """Write calibration.npz and test.npz."""
+    """Write test.npz and calibration.npz, which comes last: where it is, both are."""
     # Evenly spread over the training split, which is in the order of its speakers or subjects.
     chosen = np.linspace(0, len(data.train.x) - 1, min(len(data.train.x), MAX_CALIBRATION)).round().astype(int)
-    _save(folder / CALIBRATION, x=data.train.x[chosen])  # the name of the model's input
-    _save(folder / TEST, x=data.test.x, y=data.test.y)
+    save_arrays(folder / TEST, x=data.test.x, y=data.test.y)
+    save_arrays(folder / CALIBRATION, x=data.train.x[chosen])  # the name of the model's input
 
 
-def _save(path: Path, **arrays: NDArray[np.generic]) -> None:
+def save_arrays(path: Path, **arrays: NDArray[np.generic]) -> None:
+    """Write an `.npz` file whole or not at all.
+
+    Raises:
+        InputError: it cannot be written.
+        EnvironmentProblem: the disk is full.
+    """
     stream = io.BytesIO()
     np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
     atomic_write(path, stream.getvalue())

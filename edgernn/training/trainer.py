@@ -60,6 +60,7 @@ class TrainResult:
         seconds: that training took, compilation included, loading excluded.
         seconds_per_epoch: median of the epochs' times, without the first, which compiles, if there are more.
         document: all of this as written to run.json.
+        notes: which files in the folder were kept under another name.
     """
 
     folder: Path
@@ -81,6 +82,7 @@ class TrainResult:
     seconds: float
     seconds_per_epoch: float
     document: dict[str, Any]
+    notes: tuple[str, ...] = ()
 
 
 def train(
@@ -117,7 +119,7 @@ def train(
         batch_size: instead of the recipe's.
         learning_rate: instead of the recipe's.
         samples: write calibration.npz and test.npz; `write_samples` writes them once for many runs.
-        force: replace an earlier run in the folder.
+        force: replace an earlier run in the folder; what was changed in it since is kept as NAME.orig.
         on_stage: called with a few words when something that takes time begins.
         on_epoch: called after each epoch.
 
@@ -180,5 +182,4 @@ def train(
         result = replace(result, document=training_record(result, chosen, keras.backend.backend()))
         if samples:
             save_samples(data, folder.path)
-        folder.commit(model, result.document)
-    return result
+        return replace(result, notes=folder.commit(model, result.document))

@@ -13,7 +13,7 @@ from edgernn.calibration import CLIP_METHODS
 from edgernn.compiler import Options, compile_graph
 from edgernn.converted import DEFAULT_CLIP, ConvertResult, OnProgress, check_overwrites, no_samples
 from edgernn.converters.keras.reader import ReadModel, read_keras
-from edgernn.converters.keras.source import read_source
+from edgernn.converters.keras.source import joined, read_source
 from edgernn.errors import InputError, one_of
 from edgernn.files import atomic_write, check_writable
 from edgernn.opening import check_opens
@@ -50,6 +50,7 @@ def convert(
     state: str | None = None,
     force: bool = False,
     kernels: str | Sequence[str] | None = None,
+    architecture: str | os.PathLike[str] | None = None,
     on_progress: OnProgress | None = None,
 ) -> ConvertResult:
     """Convert a Keras model. Neither Keras nor TensorFlow is imported for a model in a file.
@@ -74,6 +75,7 @@ def convert(
         force: write C into a folder that holds other files too; none of them is deleted or overwritten.
         kernels: libraries of kernels that a micro's artifact must run with, names or one text with commas between:
             reference, CMSIS-NN, ESP-NN, HiFi, Ethos-U, LiteRT; by default the first four.
+        architecture: of a `model` that holds only weights, the JSON file of Keras's `model.to_json()`.
         on_progress: is told what is being done.
 
     Raises:
@@ -83,6 +85,7 @@ def convert(
         InternalError: its runtime, where that is installed, does not run the artifact; nothing is written then.
     """
     start = time.perf_counter()
+    model = joined(model, architecture)
     if one_of("format", format, FORMATS) == "c":
         from edgernn.conversion_c import convert_c
 

@@ -65,7 +65,8 @@ def no_samples(scheme: str, instead: str) -> InputError:
 
 def check_overwrites(output: str | os.PathLike[str], model: Any, calibration: Source | None) -> None:
     """Refuse an output that is one of the inputs."""
-    for what, source in (("model", model), ("calibration file", calibration)):
+    architecture = getattr(model, "architecture", None)
+    for what, source in (("model", model), ("architecture", architecture), ("calibration file", calibration)):
         if not isinstance(source, (str, os.PathLike)) or not os.path.exists(output) or not os.path.exists(source):
             continue
         if os.path.samefile(output, source):

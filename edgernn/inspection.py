@@ -96,12 +96,13 @@ class Inspection:
         return {name: {"runs": not why, "reasons": list(why)} for name, why in self.kernels.items()}
 
 
-def inspect(model: Any, *, steps: int | None = None) -> Inspection:
+def inspect(model: Any, *, steps: int | None = None, architecture: str | os.PathLike[str] | None = None) -> Inspection:
     """Look into a Keras model or a .tflite file of any tool.
 
     Args:
         model: a path, a Keras model, or the content of a .tflite.
         steps: number of time steps, for a Keras model that leaves it open.
+        architecture: of a Keras model that holds only weights, the JSON file of Keras's `model.to_json()`.
 
     Raises:
         InputError: no such file, not a model, damaged.
@@ -113,7 +114,7 @@ def inspect(model: Any, *, steps: int | None = None) -> Inspection:
     path = Path(model) if isinstance(model, (str, os.PathLike)) else None
     if path is not None and _is_tflite(path):
         return _tflite(read_tflite(path), path)
-    return _keras(model, path, steps)
+    return _keras(model, path, steps, architecture)
 
 
 def _is_tflite(path: Path) -> bool:
@@ -132,10 +133,11 @@ def _is_tflite(path: Path) -> bool:
     return start[4:] == b"TFL3" or (path.suffix == ".tflite" and not start.startswith((b"PK", b"\x89HDF")))
 
 
-def _keras(model: Any, path: Path | None, steps: int | None) -> Inspection:
+def _keras(model: Any, path: Path | None, steps: int | None, architecture: str | os.PathLike[str] | None) -> Inspection:
     from edgernn.converters.keras.reader import read_model
+    from edgernn.converters.keras.source import joined
 
-    read = read_model(model, steps=steps)
+    read = read_model(joined(model, architecture), steps=steps)
 
     def tensors(values: Any) -> tuple[Tensor, ...]:
         return tuple(Tensor(value.name, value.shape, value.dtype) for value in values)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgernn.converters.keras.reader import ReadModel
+from edgernn.converters.keras.source import load_model
 from edgernn.devices.host.stderr import captured_stderr
 from edgernn.errors import EnvironmentProblem, InputError, missing_extra
 from edgernn.reference import evaluate
@@ -83,7 +84,7 @@ def _load(model: Any) -> Any:
     try:
         with captured_stderr(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return keras.saving.load_model(os.fspath(model), compile=False, safe_mode=True)
+            return load_model(keras, model)
     except Exception as error:  # Keras has no common class of errors for what it cannot load
         found = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise InputError(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from edgernn.converters.keras.reader import ReadModel, read_keras
-from edgernn.converters.keras.source import read_source
+from edgernn.converters.keras.source import joined, read_source
 from edgernn.converters.tflite.counting import guessed_scheme
 from edgernn.converters.tflite.file import TfliteFile
 from edgernn.devices.host.session import RUNTIMES, Array, TensorInfo, tensor_info
@@ -74,6 +74,7 @@ def verify(
     tolerance: float | None = None,
     oracle: str | None = None,
     device: str | None = None,
+    architecture: str | os.PathLike[str] | None = None,
     on_progress: OnProgress | None = None,
 ) -> VerifyResult:
     """Run every sample through an artifact and through its Keras model, each from a fresh state.
@@ -86,6 +87,7 @@ def verify(
         tolerance: on the relative error; by default that of the artifact's scheme.
         oracle: keras, or reference for edgernn's own float arithmetic; by default Keras if it is installed.
         device: an emulated machine that runs a folder of C, ``qemu:cortex-m4``; None for this machine.
+        architecture: of a `model` that holds only weights, the JSON file of Keras's `model.to_json()`.
         on_progress: is told what is being done, how many samples are done, and of how many.
 
     Raises:
@@ -99,6 +101,7 @@ def verify(
         raise InputError(f"tolerance: must be a number of at least 0. Found: {tolerance}.", hint="0.05 is 5 %.")
     report = on_progress or _ignore
     report("reading", 0, 0)
+    model = joined(model, architecture)
     found = read_artifact(artifact)
     runtime = chosen_runtime(found, runtime)
     read = _read(model, found, data)

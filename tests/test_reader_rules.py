@@ -38,6 +38,7 @@ def by_hand(
     shapes: Sequence[tuple[int, ...]],
     weights: Mapping[str, tuple[int, ...]] | None = None,
     states: int = 0,
+    negative: Sequence[str] = (),
     **config: Any,
 ) -> Callable[[], KerasModel]:
     """A model that Keras itself would not build, or only in another version; the last inputs may be states."""
@@ -45,7 +46,9 @@ def by_hand(
     def make() -> KerasModel:
         inputs = tuple(ModelInput(f"x{k}", shape, "float32") for k, shape in enumerate(shapes))
         refs = tuple(TensorRef(model_input.name, 0, 0) for model_input in inputs)
-        arrays = {role: np.ones(shape, np.float32) for role, shape in (weights or {}).items()}
+        arrays = {
+            role: np.full(shape, -1 if role in negative else 1, np.float32) for role, shape in (weights or {}).items()
+        }
         layer = KerasLayer(class_name, "culprit", config, arrays)
         first, given = refs[: len(refs) - states], refs[len(refs) - states :]
         call = Call("culprit", 0, first, {"initial_state": given} if given else {}, 1)
@@ -137,6 +140,11 @@ BREAKING: dict[str, list[Callable[[], Any]]] = {
     ],
     "groups_are_one": [by_keras(lambda k: k.Conv1D(4, 2, groups=2, name="culprit"))],
     "relu_has_no_threshold": [by_keras(lambda k: k.ReLU(threshold=0.5, name="culprit"))],
+    "variance_is_not_negative": [
+        by_hand("BatchNormalization", [(5, 4)], {"moving_mean": (4,), "moving_variance": (4,)}, epsilon=-1.0),
+        by_hand("BatchNormalization", [(5, 4)], {"moving_mean": (4,), "moving_variance": (4,)}, epsilon=-1.5),
+        by_hand("Normalization", [(5, 4)], {"mean": (4,), "variance": (4,)}, negative=("variance",)),
+    ],
     "softmax_has_one_axis": [by_keras(lambda k: k.Softmax(axis=[1, 2], name="culprit"))],
     "softmax_has_no_mask": [by_keras(lambda k: k.Masking(), lambda k: k.Softmax(name="culprit"), shape=(4, 4))],
     "inputs_are_floats": [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import tempfile
 import zipfile
 import zlib
@@ -13,7 +12,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from edgernn.converters.keras.hdf5 import LARGEST, SIGNATURE, DamagedError, is_hdf5, read_hdf5
-from edgernn.converters.keras.tree import Group
+from edgernn.converters.keras.json_text import decode
+from edgernn.converters.keras.legacy import Version, version_of
+from edgernn.converters.keras.tree import Group, with_slashes
 from edgernn.errors import InputError, no_room
 from edgernn.owned_folder import recover
 
@@ -22,6 +23,7 @@ _LARGEST_CONFIG = _SMALL = 1 << 26  # bytes
 _EXPANSION = 100
 _BLOCK = 1 << 20
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError)
+_PLACES = ("layers", "_layer_checkpoint_dependencies")  # of the weights in a `.weights.h5`
 _SAVE_HINT = "save the whole model with model.save('model.keras')."
 
 
@@ -31,13 +33,13 @@ class Archive:
 
     Attributes:
         config: the decoded JSON of the model.
-        keras_major: generation of the Keras that wrote it.
+        version: of the Keras that wrote it.
         by_layer_name: weights are kept per layer name (`.h5`), not per place in the model (`.keras`).
         read_weights: reads the HDF5 group with the weights.
     """
 
     config: object
-    keras_major: int
+    version: Version
     by_layer_name: bool
     read_weights: Callable[[], Group]
 
@@ -62,29 +64,30 @@ def open_archive(path: Path) -> Archive:
     elif start[4:8] == b"TFL3":
         found, hint = "a .tflite model", "convert from the Keras model that it was made from."
     elif start.lstrip().startswith(b"{"):
-        found, hint = "JSON without weights", _SAVE_HINT
+        found = "JSON without weights"
+        hint = "give the file of weights, and this one with --architecture; or save the whole model as a .keras."
     raise InputError(f"model '{path}': must be a Keras model. Found: {found}.", hint=hint)
 
 
-def _first_bytes(path: Path) -> bytes:
+def _first_bytes(path: Path, what: str = "model") -> bytes:
     """The beginning of a file, or the error that says why there is none."""
     try:
         if path.is_dir():
             found, hint = "a folder", "give a .keras or .h5 file."
             if (path / "saved_model.pb").exists():
                 found, hint = "a TensorFlow SavedModel", "load it in Keras and save it with model.save('model.keras')."
-            raise InputError(f"model '{path}': must be a file. Found: {found}.", hint=hint)
+            raise InputError(f"{what} '{path}': must be a file. Found: {found}.", hint=hint)
         with path.open("rb") as stream:
             return stream.read(64)
     except FileNotFoundError as error:
-        message = f"model '{path}': must be an existing file. Found: none."
+        message = f"{what} '{path}': must be an existing file. Found: none."
         raise InputError(message, hint="check the path.") from error
     except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(path, error, what) from error
 
 
-def _unreadable(path: Path, error: Exception) -> InputError:
-    return InputError(f"model '{path}': must be readable. Found: {error}.", hint="check the path.")
+def _unreadable(path: Path, error: Exception, what: str = "model") -> InputError:
+    return InputError(f"{what} '{path}': must be readable. Found: {error}.", hint="check the path.")
 
 
 def _damaged(path: Path, error: BaseException) -> InputError:
@@ -97,14 +100,9 @@ def _damaged(path: Path, error: BaseException) -> InputError:
 
 def _decode(path: Path, content: bytes | str) -> object:
     try:
-        return json.loads(content)
-    except (ValueError, RecursionError) as error:
+        return decode(content)
+    except ValueError as error:
         raise _damaged(path, error) from error
-
-
-def _major(version: object) -> int | None:
-    digits = str(version).split(".")[0]
-    return int(digits) if digits.isdecimal() and len(digits) < 3 else None
 
 
 def _open_zip(path: Path) -> Archive:
@@ -124,9 +122,10 @@ def _open_zip(path: Path) -> Archive:
                 _extract(path, archive, _METADATA, _LARGEST_CONFIG, metadata)
     except _ZIP_ERRORS as error:
         raise _damaged(path, error) from error
-    version = _decode(path, metadata.getvalue() or b"{}")
-    major = _major(version.get("keras_version")) if isinstance(version, dict) else None
-    return Archive(_decode(path, config.getvalue()), major or 3, False, lambda: _zipped_weights(path))
+    about = _decode(path, metadata.getvalue() or b"{}")
+    said = about.get("keras_version") if isinstance(about, dict) else None
+    entry = _decode(path, config.getvalue())
+    return Archive(entry, version_of(entry, said or "3.0"), False, lambda: _zipped_weights(path))
 
 
 def _extract(path: Path, archive: zipfile.ZipFile, name: str, largest: int, target: BinaryIO) -> None:
@@ -157,7 +156,7 @@ def _zipped_weights(path: Path) -> Group:
                 _extract(path, archive, _WEIGHTS, LARGEST, content)
         except _ZIP_ERRORS as error:
             raise _damaged(path, error) from error
-        return _group(path, content, skip=("optimizer",))
+        return with_slashes(_group(path, content, skip=("optimizer",)))
 
 
 def _group(
@@ -188,8 +187,59 @@ def _open_h5(path: Path) -> Archive:
     with _opened(path) as stream:
         root = _group(path, stream, attributes_only=True)
     if "model_config" not in root.attrs:
-        only_weights = "layer_names" in root.attrs or any(name in root.members for name in ("layers", "vars"))
-        found = "weights without an architecture" if only_weights else "another kind of HDF5 file"
-        raise InputError(f"model '{path}': must be a whole Keras model. Found: {found}.", hint=_SAVE_HINT)
+        if not _holds_weights(root):
+            message = f"model '{path}': must be a whole Keras model. Found: another kind of HDF5 file."
+            raise InputError(message, hint=_SAVE_HINT)
+        raise InputError(
+            f"model '{path}': must be a whole Keras model. Found: weights without an architecture.",
+            hint="give the architecture, as Keras's model.to_json() writes it, with --architecture model.json; or, in "
+            "Python, load the weights into the model and call edgernn.convert(model).",
+        )
     config = _decode(path, str(root.attrs["model_config"]))
-    return Archive(config, _major(root.attrs.get("keras_version")) or 2, True, weights)
+    return Archive(config, version_of(config, root.attrs.get("keras_version")), True, weights)
+
+
+def _holds_weights(root: Group) -> bool:
+    """Whether a file is one that Keras's `save_weights` wrote."""
+    return "layer_names" in root.attrs or any(name in root.members for name in ("vars", *_PLACES))
+
+
+def open_weights(path: Path, architecture: Path) -> Archive:
+    """Like `open_archive`, of weights whose configuration is in a file of its own.
+
+    Args:
+        path: of the weights: an `.h5` or `.weights.h5` file, or a whole model whose own configuration is not read.
+        architecture: of the JSON that Keras's `model.to_json()` gave.
+
+    Raises:
+        InputError: as `open_archive`; or a file is of another kind.
+        EnvironmentProblem: h5py is not installed.
+    """
+    start = _first_bytes(architecture, "architecture")
+    if not start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b'"')):
+        message = f"architecture '{architecture}': must be the JSON of a Keras model. Found: another kind of file."
+        raise InputError(message, hint="write it with open('model.json', 'w').write(model.to_json()).")
+    if architecture.stat().st_size > _LARGEST_CONFIG:
+        message = f"architecture '{architecture}': must have at most {_LARGEST_CONFIG} bytes. Found: more."
+        raise InputError(message, hint="write it again with model.to_json().")
+    entry = _decode(architecture, architecture.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+    if isinstance(entry, str):  # somebody gave the text of to_json() to json.dump
+        entry = _decode(architecture, entry)
+    if _first_bytes(path).startswith(b"PK"):
+        return Archive(entry, version_of(entry, None), False, _open_zip(path).read_weights)
+    with _opened(path) as stream:
+        if not is_hdf5(stream):
+            message = f"model '{path}': must be an HDF5 file of weights. Found: another kind of file."
+            raise InputError(message, hint="give what model.save_weights('model.weights.h5') wrote.")
+        root = _group(path, stream, attributes_only=True)
+    whole = "model_weights" in root.members
+    if not whole and not _holds_weights(root):
+        message = f"model '{path}': must be an HDF5 file of weights. Found: another kind of HDF5 file."
+        raise InputError(message, hint="give what model.save_weights('model.weights.h5') wrote.")
+    version = version_of(entry, root.attrs.get("keras_version"))
+
+    def weights() -> Group:
+        with _opened(path) as stream:
+            return with_slashes(_group(path, stream, "model_weights" if whole else "", skip=("optimizer",)))
+
+    return Archive(entry, version, whole or "layer_names" in root.attrs, weights)

@@ -50,11 +50,12 @@ def sequential_calls(
     if not inputs:
         first = config["layers"][0]
         build = [item.get("build_config") or {} for item in (entry, first) if isinstance(item, dict)]
-        options = first.get("config") or {}
+        options = first["config"] if isinstance(first.get("config"), dict) else {}
         shapes = [
             options.get("batch_input_shape"),
             config.get("build_input_shape"),
             *[item.get("input_shape") for item in build if isinstance(item, dict)],
+            *[[None, *model.inputs[0].shape] for model in [layers[0].model if layers else None] if model],
         ]
         shape = next((shape for shape in map(as_shape, shapes) if shape is not None), None)
         if shape is None:

@@ -14,20 +14,22 @@ from edgernn.converters.keras import known
 from edgernn.converters.keras.calls import functional_calls, sequential_calls
 from edgernn.converters.keras.identity import Broken, check_identity, closest, is_mask_operation
 from edgernn.converters.keras.kinds import shown
+from edgernn.converters.keras.legacy import Version, renewed
 from edgernn.converters.keras.options import as_shape, clean
 from edgernn.converters.keras.source_model import KerasLayer, KerasModel, ModelInput
 from edgernn.errors import InputError, UnsupportedError
 
 _DAMAGED = "the file is damaged; save the model again."
+_LONGEST = 1000  # characters of a layer's name
 _DEEPEST = 40  # models in models; Keras itself gives up far earlier
 
 
-def parse_model(entry: object, keras_major: int = 3) -> KerasModel:
+def parse_model(entry: object, version: Version = (3, 0)) -> KerasModel:
     """The model that a `config.json` or a `model_config` describes.
 
     Args:
         entry: the decoded JSON.
-        keras_major: the generation of Keras that wrote it; 2 and 3 differ in one activation.
+        version: of the Keras that wrote it: older ones name much otherwise, and differ in an activation.
 
     Raises:
         UnsupportedError: with every broken rule, in the model's order.
@@ -39,7 +41,7 @@ def parse_model(entry: object, keras_major: int = 3) -> KerasModel:
             hint="save the whole model with model.save('model.keras').",
         )
     broken: Broken = []
-    layer = _Parser(keras_major, broken).layer(entry, "", 0)
+    layer = _Parser(version, broken).layer(entry, "", 0)
     if layer is not None and layer.model is None:
         message = f"model: class must be Sequential or Functional. Found: '{layer.class_name}'."
         broken.append((message, "wrap the layer in keras.Sequential."))
@@ -49,8 +51,8 @@ def parse_model(entry: object, keras_major: int = 3) -> KerasModel:
 
 
 class _Parser:
-    def __init__(self, keras_major: int, broken: Broken) -> None:
-        self.keras_major = keras_major
+    def __init__(self, version: Version, broken: Broken) -> None:
+        self.version = version
         self.broken = broken
 
     def layer(self, entry: object, path: str, depth: int, allowed: frozenset[str] | None = None) -> KerasLayer | None:
@@ -58,9 +60,8 @@ class _Parser:
         if not isinstance(entry, dict) or not isinstance(entry.get("class_name"), str):
             self.broken.append((f"model '{path}': a layer must be an object with a 'class_name'.", _DAMAGED))
             return None
+        entry = dict(renewed(entry, self.version))
         config = entry.get("config")
-        if isinstance(config, list) and entry["class_name"] == "Sequential":  # Keras before 2.2.3
-            config = {"layers": config}
         if not isinstance(config, dict):
             self.broken.append((f"layer of class '{entry['class_name']}': 'config' must be an object.", _DAMAGED))
             return None
@@ -85,13 +86,17 @@ class _Parser:
         allowed: frozenset[str] | None,
     ) -> KerasLayer | None:
         """The layer of an entry whose name and options have been found."""
+        if len(name) > _LONGEST:
+            message = f"layer '{name[:80]}...': a name must have at most {_LONGEST} characters. Found: {len(name)}."
+            self.broken.append((message, "give the layer a shorter name."))
+            return None
         if depth > _DEEPEST:
             message = f"layer '{where[:80]}...': models must be nested at most {_DEEPEST} deep. Found: deeper."
             self.broken.append((message, "put the layers into fewer models."))
             return None
         if not check_identity(entry, where, self.broken):
             return None
-        class_name = "Functional" if entry["class_name"] == "Model" else entry["class_name"]
+        class_name = entry["class_name"]
         if allowed is not None and class_name not in allowed:
             message = f"layer '{where}': must be one of {', '.join(sorted(allowed))}. Found: '{class_name}'."
             self.broken.append((message, closest(class_name, allowed)))
@@ -110,7 +115,7 @@ class _Parser:
         before = len(self.broken)
         children = dict(self.children(layer.class_name, config, where, depth))
         inner = {key: value for key, value in config.items() if key not in ("layer", "backward_layer", "cell", "cells")}
-        options = clean(inner, layer.class_name, where, self.keras_major, self.broken)
+        options = clean(inner, layer.class_name, where, self.version, self.broken)
         if len(self.broken) > before:
             return None
         if layer.class_name == "Bidirectional":

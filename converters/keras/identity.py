@@ -11,11 +11,9 @@ from edgernn.converters.keras import known
 Broken = list[tuple[str, str]]  # (message, hint) of every rule that a model breaks, in its order
 
 _CARRIES_CODE = {"Lambda": "Lambda, which carries Python code", "TFOpLambda": "TFOpLambda, an operation on tensors"}
-_NEVER_TRAINABLE = known.MODELS | {"Model", "InputLayer", "SpatialDropout1D"}
+_NEVER_TRAINABLE = known.MODELS | {"InputLayer", "SpatialDropout1D"}
 _INSTEAD = {
     "Lambda": "code in a model file is never run: compute it outside of the model, or use layers such as Rescaling.",
-    "CuDNNLSTM": "closest supported class: 'LSTM'; load the weights into one and save again.",
-    "CuDNNGRU": "closest supported class: 'GRU' with reset_after=True; load the weights into one and save again.",
     "TFOpLambda": "use a layer such as keras.layers.Add in place of the operation.",
     "SlicingOpLambda": "slice outside of the model, or use keras.layers.Cropping1D.",
 }
@@ -61,9 +59,9 @@ def check_identity(entry: Mapping[str, Any], where: str, broken: Broken) -> bool
     registered = entry.get("registered_name")
     own = registered is None or registered == class_name
     if "module" in entry:
-        modules = known.MODEL_MODULES if class_name in known.MODELS | {"Model"} else known.LAYER_MODULES
+        modules = known.MODEL_MODULES if class_name in known.MODELS else known.LAYER_MODULES
         own = own and entry["module"] in modules
-    if own and (class_name in known.SUPPORTED or class_name == "Model"):
+    if own and class_name in known.SUPPORTED:
         return True
     module = entry.get("module")
     if class_name in _CARRIES_CODE:

@@ -100,6 +100,8 @@ def _cell(gates: int) -> Callable[[Mapping[str, Any]], tuple[Slot, ...]]:
         units = config["units"]
         # Only the GRU has `reset_after`; it then keeps one bias for the input and one for the state.
         bias: Shape = (2, gates * units) if config.get("reset_after") else (gates * units,)
+        if config.get("cudnn"):  # the same two, one behind the other; an LSTM's too
+            bias = (2 * gates * units,)
         kernels = (Slot("kernel", ("f", gates * units)), Slot("recurrent_kernel", (units, gates * units)))
         return kernels + _optional(config, "use_bias", Slot("bias", bias))
 
@@ -158,7 +160,7 @@ def _normalization(config: Mapping[str, Any]) -> tuple[Slot, ...]:
 
 
 def _embedding(config: Mapping[str, Any]) -> tuple[Slot, ...]:
-    return (Slot("embeddings", (config["input_dim"], config["output_dim"])),)
+    return (Slot("embeddings", (config["input_dim"], config["output_dim"]), also=("kernel",)),)
 
 
 _SLOTS: dict[str, Callable[[Mapping[str, Any]], tuple[Slot, ...]]] = {

@@ -9,23 +9,25 @@ from typing import Any
 from edgernn.converters.keras import known
 from edgernn.converters.keras.identity import Broken
 from edgernn.converters.keras.kinds import KINDS, LARGEST_SIZE, REQUIRED, must_be, shown
+from edgernn.converters.keras.legacy import Version
 
 _MUST_BE_OFF = {
     "time_major": "put the batch before the time.",
+    "mode": "use mode=0.",  # of a BatchNormalization of Keras 1
     "renorm": "train without batch renormalization.",
     "num_constants": "call the layer without constants.",
     "reverse_state_order": "build the cells without reverse_state_order.",
 }
 
 
-def clean(config: Mapping[str, Any], class_name: str, where: str, keras_major: int, broken: Broken) -> dict[str, Any]:
+def clean(config: Mapping[str, Any], class_name: str, where: str, version: Version, broken: Broken) -> dict[str, Any]:
     """The options that matter for inference; what cannot be read goes to `broken`.
 
     Args:
         config: the options as saved, without wrapped layers.
         class_name: class of the layer.
         where: the layer's place, for messages.
-        keras_major: the generation of Keras that wrote the file.
+        version: of the Keras that wrote the file.
         broken: gathers the broken rules.
     """
     options: dict[str, Any] = {}
@@ -36,7 +38,7 @@ def clean(config: Mapping[str, Any], class_name: str, where: str, keras_major: i
             message = f"layer '{where}': option '{key}' must be plain data. Found: Python code."
             broken.append((message, "code in a model file is never run: use a named option of Keras."))
         elif key in ("activation", "recurrent_activation"):
-            options[key] = _activation(value, key, where, keras_major, broken)
+            options[key] = _activation(value, key, where, version, broken)
         elif key not in known.IGNORED_OPTIONS and not key.endswith(known.IGNORED_ENDINGS):
             options[key] = _plain(value, key, where, broken)
     if class_name == "LeakyReLU" and "alpha" in options:  # its name in Keras 2
@@ -86,7 +88,7 @@ def _carries_code(value: object) -> bool:
     return False
 
 
-def _activation(value: object, key: str, where: str, keras_major: int, broken: Broken) -> str:
+def _activation(value: object, key: str, where: str, version: Version, broken: Broken) -> str:
     """The name of one of Keras's own activations."""
     name = value
     if value is None:
@@ -105,7 +107,7 @@ def _activation(value: object, key: str, where: str, keras_major: int, broken: B
         hint = f"closest activation: '{match[0]}'." if match else "use one that Keras names, such as 'tanh'."
         broken.append((f"layer '{where}': '{key}' must be an activation of Keras. Found: {shown(name)}.", hint))
         return "linear"
-    if keras_major < 3:
+    if version < (3, 0):
         name = known.KERAS_2_ACTIVATIONS.get(name, name)
     return known.SYNONYMS.get(name, name)
 

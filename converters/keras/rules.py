@@ -82,6 +82,15 @@ def relu_has_no_threshold(layer: KerasLayer) -> str | None:
     return None if found == 0 else f"threshold={found}"
 
 
+@about_layer("BatchNormalization", "Normalization", hint="train again, or take an earlier checkpoint.")
+def variance_is_not_negative(layer: KerasLayer) -> str | None:
+    """Variances must not be negative, nor zero where nothing is added to them."""
+    learned = layer.class_name == "BatchNormalization"
+    values = layer.weights["moving_variance" if learned else "variance"]
+    least = float(values.min(initial=1.0)) + (float(layer.config.get("epsilon", 1e-3)) if learned else 0.0)
+    return f"{least:.3g}" if least < 0 or (learned and least == 0) else None
+
+
 @about_layer("Softmax", hint="flatten these axes into one with a Reshape layer.")
 def softmax_has_one_axis(layer: KerasLayer) -> str | None:
     """`axis` must be a single axis."""

@@ -90,3 +90,35 @@ def numbers(node: Node | None, where: str) -> Array:
     if node.values is None:
         raise InputError(f"weights '{where}': {node.refused}", hint=_HINT)
     return node.values
+
+
+def with_slashes(group: Group) -> Group:
+    r"""The group with `layers\gru/vars/0` at `layers/gru/vars/0`, which Keras 2 on Windows writes so."""
+    if not any("\\" in name for name in group.members):
+        return group
+    attrs: dict[tuple[str, ...], Mapping[str, Attribute]] = {}
+    leaves: dict[tuple[str, ...], Node] = {}
+
+    def collect(node: Node, path: tuple[str, ...]) -> None:
+        if not isinstance(node, Group):
+            leaves[path] = node
+            return
+        attrs[path] = node.attrs
+        for name, inner in node.members.items():
+            collect(inner, (*path, *name.split("\\")))
+
+    def build(path: tuple[str, ...], below: Mapping[tuple[str, ...], list[tuple[str, ...]]]) -> Node:
+        if path in leaves:
+            return leaves[path]
+        return Group(attrs.get(path, {}), {inner[-1]: build(inner, below) for inner in below.get(path, ())})
+
+    collect(group, ())
+    below: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+    known: set[tuple[str, ...]] = {()}
+    for path in (*attrs, *leaves):
+        for depth in range(1, len(path) + 1):
+            if path[:depth] not in known:
+                known.add(path[:depth])
+                below.setdefault(path[: depth - 1], []).append(path[:depth])
+    made = build((), below)
+    return made if isinstance(made, Group) else group

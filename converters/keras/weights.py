@@ -16,6 +16,8 @@ import numpy as np
 from edgernn.converters.keras import known
 from edgernn.converters.keras.identity import Broken
 from edgernn.converters.keras.known import Slot
+from edgernn.converters.keras.legacy import Version
+from edgernn.converters.keras.legacy_weights import conv_of_keras_1, of_cudnn, of_keras_1
 from edgernn.converters.keras.source_model import Array, KerasLayer, KerasModel, walk
 from edgernn.converters.keras.tree import Group, Node, member, numbers, text_list
 from edgernn.errors import UnsupportedError
@@ -32,7 +34,7 @@ _Found = dict[int, dict[str, Array]]  # the weights of each layer, by id() of th
 class _Seen:
     """The layers whose place in a `.keras` file is past; Keras writes an object once, at its first place."""
 
-    keras_major: int
+    version: Version
     layers: dict[tuple[str, str], KerasLayer] = field(default_factory=dict)
 
     def first(self, layer: KerasLayer) -> KerasLayer | None:
@@ -40,14 +42,14 @@ class _Seen:
         return self.layers.get((layer.class_name, layer.name)) if layer.shared else None
 
 
-def with_weights(model: KerasModel, group: Group, by_layer_name: bool, keras_major: int) -> KerasModel:
+def with_weights(model: KerasModel, group: Group, by_layer_name: bool, version: Version) -> KerasModel:
     """The model with its weights.
 
     Args:
         model: as parsed.
         group: the HDF5 group that holds them.
         by_layer_name: whether they are kept per layer name (`.h5`) or per place (`.keras`).
-        keras_major: generation of Keras, which decides the order in `.h5`.
+        version: of the Keras that wrote it, which decides the order in `.h5`.
 
     Raises:
         UnsupportedError: weights that are missing, of a wrong shape, or not finite, all of them.
@@ -56,10 +58,12 @@ def with_weights(model: KerasModel, group: Group, by_layer_name: bool, keras_maj
     broken: Broken = []
     found: _Found = {}
     if by_layer_name:
+        if version < (2, 0):
+            group = of_keras_1(group)
         for layer in model.layers:
-            _read_named(layer, group, keras_major, found, broken)
+            _read_named(layer, group, version, found, broken)
     else:
-        _read_places(model, "", group, found, _Seen(keras_major), broken)
+        _read_places(model, "", group, found, _Seen(version), broken)
     if not broken:
         model = _rebuilt(model, found, broken)
     for layer in walk(model):
@@ -84,8 +88,10 @@ def _read(
 ) -> None:
     """Take one weight after its type and shape have been checked; `sizes` holds the layer's free sizes so far."""
     values = numbers(dataset, where)
-    shape = values.shape
     wanted = slot.shape
+    if layer.class_name == "Conv1D" and slot.role == "kernel" and values.ndim == 4:
+        values = conv_of_keras_1(values, layer.config["kernel_size"], layer.config["filters"])
+    shape = values.shape
     if wanted is not None:
         fits = len(wanted) == len(shape)
         for want, size in zip(wanted, shape, strict=False):
@@ -121,7 +127,7 @@ def _read_places(model: KerasModel, path: str, file: Group, found: _Found, seen:
     used: Counter[str] = Counter()
     for layer in model.layers:
         first = seen.first(layer)
-        if first is not None and seen.keras_major < 3:  # Keras 2 does not count it again
+        if first is not None and seen.version < (3, 0):  # Keras 2 does not count it again
             _same_weights(layer, first, found)
         else:
             name = _place_name(layer.class_name, used)
@@ -186,9 +192,9 @@ def _same_weights(layer: KerasLayer, first: KerasLayer, found: _Found) -> None:
 # Weights by layer name: .h5
 
 
-def _read_named(layer: KerasLayer, group: Group, keras_major: int, found: _Found, broken: Broken) -> None:
+def _read_named(layer: KerasLayer, group: Group, version: Version, found: _Found, broken: Broken) -> None:
     """The weights of one layer of the outermost model, with all that is inside it."""
-    trainable, others = (_order_keras_2 if keras_major < 3 else _order_keras_3)(layer)
+    trainable, others = (_order_keras_2 if version < (3, 0) else _order_keras_3)(layer)
     order = trainable + others
     own = member(group, layer.name)
     names = text_list(own, "weight_names") if own is not None else []
@@ -258,6 +264,8 @@ def _rebuilt(model: KerasModel, found: _Found, broken: Broken) -> KerasModel:
 def _rebuilt_layer(layer: KerasLayer, found: _Found, broken: Broken) -> KerasLayer:
     weights: Mapping[str, Array] = found.get(id(layer), {})
     config = dict(layer.config)
+    if config.pop("cudnn", False) and weights:
+        weights = of_cudnn(weights, 4 if layer.class_name == "LSTM" else 3)
     if layer.class_name == "Normalization":  # its statistics are options or weights; here they are weights
         given = {role: config.get(role) for role in ("mean", "variance")}
         if given["mean"] is not None:

@@ -59,6 +59,11 @@ from edgernn.cli.output import json_option, kib, note, print_json, print_table, 
 @click.option("--name", help="Of the model in C, the prefix of its identifiers.  [default: from the folder's]")
 @click.option("--clip", metavar="minmax|percentile|mse", help="How much of the calibrated ranges is kept.")
 @click.option("--force", is_flag=True, help="Write C among other files; none is deleted or overwritten.")
+@click.option(
+    "--architecture",
+    type=click.Path(path_type=Path),
+    help="Of a MODEL that holds only weights, the JSON of Keras's model.to_json().",
+)
 @json_option
 def command(
     model: Path,
@@ -77,6 +82,7 @@ def command(
     kernels: str | None,
     name: str | None,
     clip: str | None,
+    architecture: Path | None,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -100,6 +106,7 @@ def command(
             hop=hop,
             lookahead=lookahead,
             state=state,
+            architecture=architecture,
             force=force,
             kernels=kernels,
             on_progress=bar.describe,

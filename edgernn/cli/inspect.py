@@ -24,12 +24,17 @@ COUNTED = {
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--steps", type=int, help="Number of time steps, where a Keras model leaves it open.")
+@click.option(
+    "--architecture",
+    type=click.Path(path_type=Path),
+    help="Of a MODEL that holds only weights, the JSON of Keras's model.to_json().",
+)
 @json_option
-def command(model: Path, steps: int | None, as_json: bool) -> None:
+def command(model: Path, steps: int | None, architecture: Path | None, as_json: bool) -> None:
     """Show what MODEL is made of: a .keras or .h5 file, or a .tflite of any tool."""
     from edgernn.inspection import inspect
 
-    found = inspect(model, steps=steps)
+    found = inspect(model, steps=steps, architecture=architecture)
     if as_json:
         print_json(_document(found))
     else:

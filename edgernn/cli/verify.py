@@ -34,6 +34,11 @@ if TYPE_CHECKING:
     metavar="keras|reference",
     help="What to compare with: Keras itself, or edgernn's float arithmetic.  [default: Keras if it is installed]",
 )
+@click.option(
+    "--architecture",
+    type=click.Path(path_type=Path),
+    help="Of a MODEL that holds only weights, the JSON of Keras's model.to_json().",
+)
 @json_option
 def command(
     model: Path,
@@ -43,6 +48,7 @@ def command(
     device: str | None,
     tolerance: float | None,
     oracle: str | None,
+    architecture: Path | None,
     as_json: bool,
 ) -> None:
     """Run ARTIFACT on samples and compare its outputs with those of MODEL, a .keras or .h5 file.
@@ -67,6 +73,7 @@ def command(
             tolerance=tolerance,
             oracle=oracle,
             device=device,
+            architecture=architecture,
             on_progress=show,
         )
     if as_json:

@@ -6,6 +6,7 @@ The runtimes have different kernels for different types, and refuse a file that 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,20 @@ def test_a_move_runs(name: str, rows: int, dtype: DType, runtime: str) -> None:
     got = session.run({"x": data[None]})
     for info, wanted in zip(session.outputs, expected(data), strict=True):
         np.testing.assert_array_equal(got[info.name][0], wanted)
+
+
+@pytest.mark.parametrize("runtime", ["litert", "micro"])
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_axes_in_any_order(order: tuple[int, ...], dtype: DType, runtime: str) -> None:
+    form = Quantization((0.5,)) if dtype in ("int8", "int16") else None
+    shape = (2, 3, 4)
+    x = Value("x", shape, dtype, None, form)
+    y = Value("y", tuple(shape[k] for k in order), dtype, None, form)
+    graph = Graph("moves", (x,), (y,), (Node(ops.Transpose(order), (x,), (y,)),))
+    data = np.random.default_rng(2).integers(0, 2 if dtype == "bool" else 99, shape).astype(dtype)
+    session = open_session(write(graph, "while", {}), runtime)
+    np.testing.assert_array_equal(session.run({"x": data[None]})["y"][0], data.transpose(order))
 
 
 @pytest.mark.parametrize("runtime", ["litert", "micro"])

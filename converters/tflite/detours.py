@@ -1,7 +1,7 @@
-"""Data movement of types that a runtime has no kernel for: bools and int32 go the way of a type that it has.
+"""Data movement of types that a runtime has no kernel for, by way of operators or types that it has.
 
 Masks are bools and ids are int32. Neither runtime splits or stacks bools, and TFLite-Micro neither unstacks, pads nor
-transposes them, nor does it transpose int32; both slice and cast every type.
+transposes them, nor does it transpose int32; both slice and cast every type, and both stack and unstack int32.
 """
 
 from __future__ import annotations
@@ -10,16 +10,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from edgernn.converters.tflite.flatbuffer import schema
-from edgernn.converters.tflite.subgraph import Subgraph
+from edgernn.converters.tflite.subgraph import Subgraph, reshape
 from edgernn.graph import DType, Node, Value
 from edgernn.graph import operators as ops
 
-# An id is below 2^24, so a float32 holds it exactly.
 _INSTEAD: dict[tuple[type[ops.Operator], DType], DType] = {
     (ops.Stack, "bool"): "int8",
     (ops.Pad, "bool"): "int8",
     (ops.Transpose, "bool"): "int8",
-    (ops.Transpose, "int32"): "float32",
 }
 
 
@@ -43,6 +41,30 @@ def cut_bools(
         dropped = 1 << axis if drop else 0
         g.emit("STRIDED_SLICE", inputs, [output], "bool", options="StridedSliceOptions", shrinkAxisMask=dropped)
         begin[axis] = end[axis]
+
+
+def transpose_by_packing(g: Subgraph, x: Value, output: int, permutation: Sequence[int]) -> None:
+    """Axes put into their places one after the other: UNPACK along one, PACK at another.
+
+    Args:
+        g: where to.
+        x: what is transposed.
+        output: the result's tensor.
+        permutation: the batch axis not counted.
+    """
+    order, source = list(range(len(x.shape))), g.batched(x)
+    for place, axis in enumerate(permutation):
+        before = order.index(axis)
+        if before == place:
+            continue
+        count, rest = x.shape[axis], [x.shape[k] for k in order if k != axis]
+        pieces = [g.scratch((1, *rest), x) for _ in range(count)]
+        g.emit("UNPACK", [source], pieces, x.dtype, options="UnpackOptions", num=count, axis=before + 1)
+        order.insert(place, order.pop(before))
+        source = output if order == list(permutation) else g.scratch((1, *(x.shape[k] for k in order)), x)
+        g.emit("PACK", pieces, [source], x.dtype, options="PackOptions", valuesCount=count, axis=place + 1)
+    if source != output:
+        reshape(g, source, output, (1, *x.shape))
 
 
 def take_detour(node: Node, g: Subgraph) -> Node | None:

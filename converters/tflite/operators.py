@@ -7,7 +7,7 @@ from typing import assert_never
 import numpy as np
 
 from edgernn.converters.tflite.convolution import lower_conv, lower_pool
-from edgernn.converters.tflite.detours import cast, cut_bools, take_detour
+from edgernn.converters.tflite.detours import cast, cut_bools, take_detour, transpose_by_packing
 from edgernn.converters.tflite.flatbuffer import schema
 from edgernn.converters.tflite.functions import lower_unary
 from edgernn.converters.tflite.loop import Loop, lower_scan
@@ -57,6 +57,8 @@ def lower_node(node: Node, g: Subgraph) -> None:
             g.emit(_REDUCE[function], inputs, outputs, dtype, options="ReducerOptions", keepDims=keepdims)
         case ops.Reshape(shape=shape):
             reshape(g, g.batched(x), outputs[0], (1, *shape))
+        case ops.Transpose(permutation=permutation) if dtype == "int32":
+            transpose_by_packing(g, x, outputs[0], permutation)
         case ops.Transpose(permutation=permutation):
             lower_transpose(node, permutation, g)
         case ops.Concat(axis=axis):

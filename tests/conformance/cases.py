@@ -157,6 +157,32 @@ def _masks() -> dict[str, Case]:
             sequence(lambda k: k.Embedding(9, 4, mask_zero=True), lambda k: k.LSTM(3), shape=(STEPS,), dtype="int32"),
             mask="ids",
         ),
+        "mask-one-step": Case(
+            sequence(lambda k: k.Masking(), lambda k: k.LSTM(7, return_sequences=True), shape=(1, FEATURES)),
+            mask="value",
+        ),
+        "mask-two-steps": Case(
+            sequence(
+                lambda k: k.Masking(-1.5), lambda k: k.GRU(7, return_sequences=True), lambda k: k.LSTM(5), shape=(2, 5)
+            ),
+            mask="value",
+        ),
+        "mask-stacked-cells": Case(
+            sequence(lambda k: k.Masking(), lambda k: k.RNN([k.LSTMCell(4), k.GRUCell(3)])), mask="right"
+        ),
+        "mask-sentences": Case(sentences, mask="ids"),
+        "mask-padded-ids": Case(
+            sequence(
+                lambda k: k.Reshape((STEPS, 1)),
+                lambda k: k.ZeroPadding1D((1, 2)),
+                lambda k: k.Reshape((STEPS + 3,)),
+                lambda k: k.Embedding(9, 4, mask_zero=True),
+                lambda k: k.GRU(3),
+                shape=(STEPS,),
+                dtype="int32",
+            ),
+            mask="ids",
+        ),
         "mask-pooling": Case(
             sequence(
                 lambda k: k.Masking(0.0),
@@ -166,6 +192,16 @@ def _masks() -> dict[str, Case]:
             mask="right",
         ),
     }
+
+
+def sentences(keras: Any) -> Any:
+    """A masked text in every step of another loop."""
+    k = keras.layers
+    words = keras.Sequential([keras.Input((STEPS,), dtype="int32"), k.Embedding(9, 4, mask_zero=True), k.LSTM(5)])
+    x = keras.Input((4, STEPS), dtype="int32", name="x")
+    model = keras.Model(x, k.GRU(3)(k.TimeDistributed(words)(x)))
+    randomize(model, 3)
+    return model
 
 
 def _layers() -> dict[str, Case]:
@@ -200,6 +236,16 @@ def _layers() -> dict[str, Case]:
         "rescaling": front(lambda k: k.Rescaling(0.5, 0.25)),
         "dense-first": front(lambda k: k.Dense(4, "relu"), lambda k: k.Dropout(0.5)),
         "permute": front(lambda k: k.Permute((2, 1))),
+        "permute-ids": Case(
+            sequence(
+                lambda k: k.Permute((2, 1)),
+                lambda k: k.Embedding(9, 3),
+                lambda k: k.Reshape((5, 6)),
+                lambda k: k.GRU(3),
+                shape=(2, 5),
+                dtype="int32",
+            )
+        ),
         "global-max": behind(lambda k: k.GlobalMaxPooling1D()),
         "global-average": behind(lambda k: k.GlobalAveragePooling1D()),
         "flatten": behind(lambda k: k.Flatten(), lambda k: k.Dense(3)),

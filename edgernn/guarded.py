@@ -112,6 +112,9 @@ class Child:
         Raises:
             ChildError: there is no answer; the child is gone then.
         """
+        if not self.alive:
+            self.close()
+            raise ChildError("it has ended before")
         self.calls += 1
         said = os.fstat(self._stderr.fileno()).st_size
         end = time.monotonic() + max(_LEAST_PATIENCE, _PATIENCE * seconds)

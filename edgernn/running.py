@@ -25,6 +25,7 @@ from edgernn.devices.host.session import (
 )
 from edgernn.errors import InputError, one_of
 from edgernn.graph import DType, Graph, Value
+from edgernn.id_tables import table_rows
 from edgernn.metrics import Metric, task_metric
 from edgernn.samples import Samples, Source, load_samples
 
@@ -131,7 +132,7 @@ def artifact_samples(artifact: Artifact, data: Source) -> tuple[Samples, Pairs]:
     masks = masks_of(artifact)
     infos = [info for info in artifact.inputs if info.name not in masks]
     values = tuple(Value(info.name, info.shape[1:], _sample_type(info)) for info in infos)
-    samples = load_samples(data, Graph("artifact", values, (), ()), "data")
+    samples = load_samples(data, Graph("artifact", values, (), ()), "data", rows=table_rows(artifact))
     pairs = Pairs({info.name: info.name for info in infos}, masks, tuple(info.name for info in artifact.outputs))
     return samples, pairs
 

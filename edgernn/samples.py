@@ -50,7 +50,9 @@ class Samples:
         return Samples({name: array[number : number + 1] for name, array in self.inputs.items()}, None)
 
 
-def load_samples(source: Source, graph: Graph, purpose: str, *, with_targets: bool = True) -> Samples:
+def load_samples(
+    source: Source, graph: Graph, purpose: str, *, with_targets: bool = True, rows: Mapping[str, int] | None = None
+) -> Samples:
     """Load samples and check them against a model's inputs.
 
     Args:
@@ -58,6 +60,7 @@ def load_samples(source: Source, graph: Graph, purpose: str, *, with_targets: bo
         graph: the float graph; its inputs say names, shapes and types, its embeddings which ids exist.
         purpose: what messages call the samples: ``calibration`` or ``data``.
         with_targets: whether to take and check the targets too.
+        rows: of the tables that inputs pick from, by input, where the graph does not say it.
 
     Raises:
         InputError: missing, damaged, empty, or not what the model takes; says which array and how it should be.
@@ -65,8 +68,8 @@ def load_samples(source: Source, graph: Graph, purpose: str, *, with_targets: bo
     where = f"{purpose} '{source!s}'" if isinstance(source, (str, os.PathLike)) else purpose
     arrays = _arrays(source, where)
     chosen = _by_input(arrays, graph.inputs, where)
-    rows = table_rows(graph)
-    inputs = {value.name: _checked(chosen[value.name], value, where, rows.get(value)) for value in graph.inputs}
+    known = {**{value.name: count for value, count in table_rows(graph).items()}, **(rows or {})}
+    inputs = {value.name: _checked(chosen[value.name], value, where, known.get(value.name)) for value in graph.inputs}
     counts = {name: array.shape[0] for name, array in inputs.items()}
     targets = arrays.get(TARGETS) if with_targets and TARGETS not in inputs else None
     if targets is not None:
@@ -200,6 +203,8 @@ def _checked(array: Array, value: Value, where: str, rows: int | None) -> Array:
     if array.shape[0] == 0:
         raise InputError(f"{what} must hold at least one sample. Found: none.", hint="give a hundred or so.")
     _check_finite(array, what)
+    if rows is not None:
+        _check_ids(array, 0, rows - 1, what)
     if value.dtype == "float32":
         with np.errstate(over="ignore"):
             real = array.astype(np.float32)
@@ -209,14 +214,17 @@ def _checked(array: Array, value: Value, where: str, rows: int | None) -> Array:
         raise InputError(f"{what} must hold whole numbers. Found: fractions.", hint="give the ids of an embedding.")
     if value.dtype == "bool":
         return array.astype(np.bool_)
-    limit = rows if rows is not None else 1 << 31
-    if array.min() < (0 if rows is not None else -(1 << 31)) or array.max() >= limit:
-        span = f"from 0 to {limit - 1}" if rows is not None else "of 32 bits"
+    _check_ids(array, -(1 << 31), (1 << 31) - 1, what)
+    return array.astype(np.int32)
+
+
+def _check_ids(array: Array, first: int, last: int, what: str) -> None:
+    if array.min() < first or array.max() > last:
+        span = f"from {first} to {last}" if first == 0 else "of 32 bits"
         raise InputError(
             f"{what} must hold ids {span}. Found: {array.min():g} to {array.max():g}.",
             hint="ids count from 0, below the Embedding's input_dim.",
         )
-    return array.astype(np.int32)
 
 
 def _checked_targets(array: Array, where: str) -> Array:

@@ -20,7 +20,7 @@ from edgernn.cli.main import run
 from edgernn.converters.c.compile import lower
 from edgernn.converters.c.reference import evaluate_integers
 from edgernn.converters.keras.reader import read_model
-from edgernn.devices.host.c import CSession, read_c_project
+from edgernn.devices.host.c import CSession, compile_library, find_compiler, read_c_project
 from edgernn.errors import EnvironmentProblem, InputError
 
 Array = NDArray[Any]
@@ -141,7 +141,8 @@ def test_steps_are_the_run_and_two_streams_do_not_disturb_each_other(name: str, 
     fed = np.stack([entry.quantize(sample) for sample in samples[:2]])
     steps = entry.shape[1]
     timed = len(exit_.shape) > 2 and exit_.shape[1] == steps
-    library: Any = session._library
+    compile_library(project, find_compiler(), tmp_path / "model.so")
+    library: Any = ctypes.CDLL(str(tmp_path / "model.so"))
     states = [ctypes.create_string_buffer(project.own["state_bytes"] + 16) for _ in range(2)]
     scratch = ctypes.create_string_buffer(project.own["scratch_bytes"] + 64)
     shape = exit_.shape[2:] if timed else exit_.shape[1:]

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from edgernn.converters.c.program import C_TYPES
 from edgernn.devices.emulators.building import Firmware, build
 from edgernn.devices.emulators.linker_map import is_constant
 from edgernn.devices.emulators.machines import machine_of
 from edgernn.devices.emulators.running import run
-from edgernn.devices.host.c import CProject
+from edgernn.devices.host.c import CProject, storage
 from edgernn.devices.host.session import Array, Opening, Runtime
 
 # Samples come one after the other, so that a small machine holds one. The first byte says what to do.
@@ -122,19 +123,19 @@ class EmulatedSession:
         """Run many, in one go, for so long at most."""
         content = b"".join(b"\0" + self._bytes(sample) for sample in samples)
         output = run(self.firmware, content, seconds=seconds).output
-        sizes = [int(np.prod(info.shape)) * np.dtype(_stored(info.dtype)).itemsize for info in self.outputs]
+        sizes = [int(np.prod(info.shape)) * np.dtype(storage(info.dtype)).itemsize for info in self.outputs]
         found, at = [], 0
         for _ in samples:
             answer = {}
             for info, size in zip(self.outputs, sizes, strict=True):
-                numbers = np.frombuffer(output[at : at + size], _stored(info.dtype))
+                numbers = np.frombuffer(output[at : at + size], storage(info.dtype))
                 answer[info.name] = numbers.reshape(info.shape).astype(info.dtype)
                 at += size
             found.append(answer)
         return found
 
     def _bytes(self, sample: Mapping[str, Array]) -> bytes:
-        arrays = (np.ascontiguousarray(sample[info.name], _stored(info.dtype)) for info in self.inputs)
+        arrays = (np.ascontiguousarray(sample[info.name], storage(info.dtype)) for info in self.inputs)
         return b"".join(array.tobytes() for array in arrays)
 
     def cost(self) -> Cost:
@@ -170,21 +171,15 @@ class EmulatedSession:
         """There is nothing to forget: a run begins with the initial state."""
 
 
-def _stored(dtype: str) -> str:
-    return "uint8" if dtype == "bool" else dtype
-
-
 def _program(project: CProject) -> str:
     """The main program; `@` stands for the model's name."""
-    types = {"int8": "int8_t", "int16": "int16_t", "float32": "float", "bool": "uint8_t"}
-
     inputs = [(f"in{number}", info) for number, info in enumerate(project.inputs)]
     outputs = [(f"out{number}", info) for number, info in enumerate(project.outputs)]
     arguments = ", ".join(name for name, _ in (*inputs, *outputs))
 
     def declared(tensors: list[tuple[str, object]]) -> str:
         return "".join(
-            f"static {types[info.dtype]} {name}[{int(np.prod(info.shape))}];\n"  # type: ignore[attr-defined]
+            f"static {C_TYPES[info.dtype]} {name}[{int(np.prod(info.shape))}];\n"  # type: ignore[attr-defined]
             for name, info in tensors
         )
 

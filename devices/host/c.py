@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
+import math
 import os
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from edgernn import guarded
+from edgernn.devices.host import c_library
 from edgernn.devices.host.session import Array, Opening, Runtime, TensorInfo
 from edgernn.errors import EnvironmentProblem, InputError
 from edgernn.owned_folder import MANIFEST, listed_files, recover
@@ -24,6 +28,10 @@ SCHEMA = "edgernn.c"
 VERSION = 2
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-std=c99", "-O3", "-march=native", "-shared", "-fPIC")
+T = TypeVar("T")
+
+_SECONDS, _MACS_PER_SECOND, _LONGEST = 60.0, 1e7, 1800.0  # of processor time, on the slowest machine
+_MEMORY = 1 << 32
 _HINT = "make the folder with 'edgernn convert --format c'."
 
 
@@ -111,7 +119,10 @@ def _info(tensor: Mapping[str, Any]) -> TensorInfo:
 
 
 class CSession:
-    """A folder of C, ready to run; see `edgernn.devices.host.session.Session`. Every run begins anew."""
+    """A folder of C, ready to run; see `edgernn.devices.host.session.Session`. Every run begins anew.
+
+    It runs in a guarded child of its own, and ends with this object: what is in a folder may have been changed.
+    """
 
     runtime: Runtime = "c"
 
@@ -119,54 +130,114 @@ class CSession:
         """Compile and load it.
 
         Raises:
-            InputError: it does not compile.
+            InputError: it does not compile, or cannot be loaded.
             EnvironmentProblem: there is no C compiler.
         """
         self.project = project
         self.inputs, self.outputs = project.inputs, project.outputs
         start = time.perf_counter()
         compiler = find_compiler()
+        sizes = [_whole(project, key) for key in ("scratch_bytes", "state_bytes")]
+        self._seconds = min(_SECONDS + _whole(project, "macs") / _MACS_PER_SECOND, _LONGEST)
         with tempfile.TemporaryDirectory(prefix="edgernn-c-") as folder:
             library = Path(folder) / "model.so"
             compile_library(project, compiler, library)
-            self._library = ctypes.CDLL(str(library))  # stays loaded when the file is gone
+            self._child = guarded.Child()
+            self.close = weakref.finalize(self, self._child.close)
+            self._call(c_library.load, str(library), project.name, *sizes)  # stays loaded when the file is gone
         self.description = f"C, {Path(compiler).name} {' '.join(FLAGS[:3])}"
-        self._run = self.entry("run", len(self.inputs) + len(self.outputs) + 1)
-        self._scratch = ctypes.create_string_buffer(int(project.own["scratch_bytes"]) + 64)
         self._fed: list[Array] = []
-        self._answers = [np.zeros(info.shape, _storage(info.dtype)) for info in self.outputs]
         self.opening = Opening(time.perf_counter() - start, 0.0)
 
     def run(self, values: Mapping[str, Array]) -> dict[str, Array]:
-        """Run a whole sequence."""
+        """Run a whole sequence.
+
+        Raises:
+            InputError: the C crashed, or did not come to an end.
+        """
         self.feed(values)
-        self.invoke()
-        return {info.name: answer.astype(info.dtype) for info, answer in zip(self.outputs, self._answers, strict=True)}
+        return self._named(self._call(c_library.run, self._fed, self._forms(self.outputs)))
 
     def feed(self, values: Mapping[str, Array]) -> None:
         """Set the inputs only."""
-        self._fed = [np.ascontiguousarray(values[info.name], _storage(info.dtype)) for info in self.inputs]
-        arrays = [*self._fed, *self._answers]
-        self._arguments: Sequence[Any] = [
-            *(array.ctypes.data_as(ctypes.c_void_p) for array in arrays),
-            ctypes.addressof(self._scratch),
-        ]
+        self._fed = _arrays(values, self.inputs)
 
     def invoke(self) -> None:
-        """Compute only, from the inputs that were fed last."""
-        self._run(*self._arguments)
+        """Compute from the inputs that were fed last; it takes the way to the child and back, `take_times` does not."""
+        self._call(c_library.run, self._fed, self._forms(self.outputs))
 
-    def entry(self, verb: str, pointers: int) -> Any:
-        """One of the model's C functions, which takes so many pointers."""
-        function = getattr(self._library, f"{self.project.name}_{verb}")
-        function.restype, function.argtypes = None, [ctypes.c_void_p] * pointers
-        return function
+    def take_times(self, count: int, seconds: float) -> NDArray[np.float64]:
+        """Seconds of each of `count` runs on the inputs that were fed last, or of as many as fit into some seconds."""
+        return self._call(c_library.take_times, self._fed, self._forms(self.outputs), count, seconds)
+
+    def begin_stream(self) -> bytes:
+        """Begin a stream; its state.
+
+        Raises:
+            InputError: the C crashed, or has no step.
+        """
+        return self._call(c_library.reset)
+
+    def step(
+        self, values: Mapping[str, Array], inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo]
+    ) -> tuple[dict[str, Array], bytes]:
+        """Take a step of the stream: its answers, and its state then.
+
+        Raises:
+            InputError: the C crashed, or did not come to an end.
+        """
+        answers, state = self._call(c_library.step, _arrays(values, inputs), self._forms(outputs))
+        return self._named(answers, outputs), state
 
     def reset(self) -> None:
         """There is nothing to forget: a run begins with the initial state."""
 
+    def _call(self, function: Callable[..., T], *arguments: object) -> T:
+        try:
+            return self._child.call(function, *arguments, seconds=self._seconds, memory=_MEMORY)
+        except guarded.ChildError as error:
+            raise InputError(
+                f"artifact '{self.project.folder}': its C must run on this machine. Found: {error.reason}.",
+                hint="convert again, in case somebody changed the folder; if it still fails, report it with the model.",
+            ) from error
+        except OSError as error:  # of the loader
+            raise InputError(
+                f"artifact '{self.project.folder}': its C must be loadable. Found: {error}.", hint="convert again."
+            ) from error
 
-def _storage(dtype: str) -> str:
+    def _forms(self, infos: Sequence[TensorInfo]) -> list[c_library.Form]:
+        return [(info.shape, storage(info.dtype)) for info in infos]
+
+    def _named(self, answers: Sequence[Array], infos: Sequence[TensorInfo] | None = None) -> dict[str, Array]:
+        pairs = zip(self.outputs if infos is None else infos, answers, strict=True)
+        return {info.name: answer.astype(info.dtype) for info, answer in pairs}
+
+
+def _arrays(values: Mapping[str, Array], infos: Sequence[TensorInfo]) -> list[Array]:
+    """Inputs as C reads them.
+
+    Raises:
+        InputError: one is of another size, so that C would read beyond it.
+    """
+    arrays = [np.ascontiguousarray(values[info.name], storage(info.dtype)) for info in infos]
+    for info, array in zip(infos, arrays, strict=True):
+        if array.size != math.prod(info.shape):
+            message = f"input '{info.name}': must have the shape {list(info.shape)}. Found: {list(array.shape)}."
+            raise InputError(message, hint="give what the artifact was made for.")
+    return arrays
+
+
+def _whole(project: CProject, key: str) -> int:
+    """A number in the folder's description of itself."""
+    value = project.own.get(key)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 62:
+        message = f"artifact '{project.folder}': {MANIFEST} must have a whole number as '{key}'. Found: {value!r}."
+        raise InputError(message, hint=_HINT)
+    return value
+
+
+def storage(dtype: str) -> str:
+    """The type in C of a tensor's elements."""
     return "uint8" if dtype == "bool" else dtype
 
 

@@ -18,6 +18,7 @@ from edgernn.errors import InputError
 from edgernn.streaming.description import Description, describe, hop_of
 from edgernn.streaming.steppers import TensorStepper
 
+_MOST_STEPS = 64  # of a stream that gives its first answer late
 _LARGE = 1 << 25  # bytes of a file that is to be in memory once
 
 
@@ -35,7 +36,7 @@ class Trial:
 
 
 def try_out(file: TfliteFile, runtime: str, sample: Mapping[str, Array], content: int) -> Trial:
-    """Run an artifact: a sample; of a stream two steps, a reset and another; every signature.
+    """Run an artifact: a sample; of a stream some steps, a reset and another; every signature.
 
     Args:
         file: the artifact without its content.
@@ -79,11 +80,18 @@ def _call_signatures(session: Session, file: TfliteFile) -> None:
 
 
 def _stream(session: Session, own: Mapping[str, Any], sample: Mapping[str, Array]) -> list[dict[str, Array]]:
+    """The answers that are valid; before those, a maximum of no frames may be minus infinity, and so may states."""
     stream = describe(own, session.inputs, session.outputs)
     stepper = TensorStepper(session, stream)
-    answers = [stepper.advance(_hop(stepper.inputs, stream, sample, step)) for step in (0, 1)]
+    late = max(answer.skip + bool(answer.first) for answer in stream.answers)
+    found = []
+    for step in range(min(max(2, late + 1), _MOST_STEPS)):
+        answers = stepper.advance(_hop(stepper.inputs, stream, sample, step))
+        if step >= late:
+            found.append({info.name: answers[info.name] for info in stepper.outputs})
     stepper.reset()
-    return [*answers, stepper.advance(_hop(stepper.inputs, stream, sample, 0))]
+    stepper.advance(_hop(stepper.inputs, stream, sample, 0))
+    return found
 
 
 def _hop(

@@ -12,12 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from edgernn.converters.c.program import C_TYPES
 from edgernn.devices.host.c import CProject
 from edgernn.devices.host.session import TensorInfo
 from edgernn.devices.linux.programs import program_text
 from edgernn.errors import EnvironmentProblem, InputError
-
-C_TYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float", "bool": "uint8_t"}
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from edgernn.converters.c.program import C_TYPES
 from edgernn.devices.host.session import TensorInfo
-from edgernn.devices.linux.binary import C_TYPES
 from edgernn.devices.linux.feed import Feed
 
 INTEGER_RANGES = {"int8": (-128, 127), "int16": (-(2**15), 2**15 - 1)}

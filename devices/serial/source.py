@@ -7,11 +7,10 @@ from importlib import resources
 
 import numpy as np
 
+from edgernn.converters.c.program import C_TYPES
 from edgernn.devices.host.c import CProject
 from edgernn.devices.host.session import TensorInfo
 from edgernn.devices.serial.protocol import HASH, header
-
-_TYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float", "bool": "uint8_t"}
 
 
 def firmware_files(project: CProject, digest: str) -> dict[str, str]:
@@ -22,7 +21,7 @@ def firmware_files(project: CProject, digest: str) -> dict[str, str]:
         digest: SHA-256 of its folder, by which host and board know that they have the same.
     """
     inputs, outputs = _named(project.inputs, "in"), _named(project.outputs, "out")
-    declared = "".join(f"static {_TYPES[info.dtype]} {name}[{_count(info)}];\n" for name, info in inputs + outputs)
+    declared = "".join(f"static {C_TYPES[info.dtype]} {name}[{_count(info)}];\n" for name, info in inputs + outputs)
     read, input_bytes = _copies(inputs, "    memcpy({name}, input + {at}, sizeof {name});\n")
     write, output_bytes = _copies(outputs, "    memcpy(output + {at}, {name}, sizeof {name});\n")
     words = {

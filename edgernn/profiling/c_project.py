@@ -11,7 +11,7 @@ from edgernn.devices.emulators.model import Cost, EmulatedSession
 from edgernn.devices.host.c import CProject, CSession, read_c_project
 from edgernn.devices.host.machine import describe_machine
 from edgernn.errors import InputError
-from edgernn.profiling.latency import Latency, Plan, measure
+from edgernn.profiling.latency import Latency, Plan, measure_slices
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def profile_c(
     on_progress("compiling", 0)
     session = CSession(project)
     session.feed({info.name: info.noise() for info in session.inputs})
-    latency = measure(session.invoke, plan, lambda share: on_progress("timing", share))
+    latency = measure_slices(session.take_times, plan, lambda share: on_progress("timing", share))
     return CProfile(project, now, session.description, latency)
 
 

@@ -16,6 +16,7 @@ _PARTS = 10
 _LONGEST_SECONDS = 3600.0
 _LARGEST_COUNT = 10_000_000
 _RESERVED = 1 << 16  # times that there is room for at first
+_SLICE_SECONDS = 0.1  # between two words on the progress
 
 Seconds = NDArray[np.float64]
 
@@ -115,6 +116,37 @@ def measure(invoke: Callable[[], None], plan: Plan, on_progress: Callable[[float
             told = after
             on_progress(min(count / plan.runs, (after - start) / plan.min_seconds if plan.min_seconds else 1.0))
     return summarize(times[:count], warmup)
+
+
+def measure_slices(
+    take: Callable[[int, float], Seconds], plan: Plan, on_progress: Callable[[float], None] | None = None
+) -> Latency:
+    """As `measure`, of an invocation that another process times.
+
+    Args:
+        take: gives the times of so many invocations, or of those that are over within so many seconds, one at least.
+        plan: how often and how long.
+        on_progress: is told now and then which share of the measurement is done.
+
+    Raises:
+        InputError: as `take`.
+    """
+
+    def some(needed: int, left: float) -> Seconds:
+        return take(_RESERVED, min(left, _SLICE_SECONDS)) if left > 0 else take(needed, _SLICE_SECONDS)
+
+    warmup, start = 0, time.perf_counter()
+    while (left := 0.2 * plan.min_seconds - (time.perf_counter() - start)) > 0 or warmup < plan.warmup:
+        warmup += len(some(plan.warmup - warmup, left))
+    taken: list[Seconds] = []
+    count, start = 0, time.perf_counter()
+    while (left := plan.min_seconds - (time.perf_counter() - start)) > 0 or count < plan.runs:
+        taken.append(some(plan.runs - count, left))
+        count += len(taken[-1])
+        if on_progress is not None:
+            share = (time.perf_counter() - start) / plan.min_seconds if plan.min_seconds else 1.0
+            on_progress(min(count / plan.runs, share, 1.0))
+    return summarize(np.concatenate(taken), warmup)
 
 
 def summarize(seconds: Seconds, warmup: int = 0) -> Latency:

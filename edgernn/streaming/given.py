@@ -6,22 +6,13 @@ of them as of a window's samples. Ids are checked against the table that they pi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from edgernn.converters.tflite.file import TfliteFile
-from edgernn.devices.host.c import CProject
 from edgernn.devices.host.session import Array, TensorInfo
 from edgernn.errors import InputError
-from edgernn.running import Artifact
 
-# Operators whose outputs hold the elements of their inputs, in other places.
-_MOVES = (
-    *("RESHAPE", "SQUEEZE", "EXPAND_DIMS", "CAST", "SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V", "UNPACK"),
-    *("PACK", "CONCATENATION", "TRANSPOSE", "PAD", "REVERSE_V2"),
-)
 _LARGEST = (1 << 31) - 1  # of int32
 
 
@@ -85,26 +76,3 @@ def _place(bad: Array) -> str:
     """Of the first bad element, where there are several."""
     bad = np.asarray(bad)
     return f" at {np.argwhere(bad)[0].tolist()}" if bad.ndim else ""
-
-
-def table_rows(artifact: Artifact) -> Mapping[str, int]:
-    """How many rows the table has that an input's ids pick from, by input; the smallest of several tables."""
-    if isinstance(artifact.content, CProject):
-        entries = artifact.own["inputs"]
-        return {str(entry["name"]): entry["rows"] for entry in entries if isinstance(entry.get("rows"), int)}
-    return _rows_of_file(artifact.content, [info.name for info in artifact.inputs])
-
-
-def _rows_of_file(file: TfliteFile, names: list[str]) -> dict[str, int]:
-    graph = file.main
-    held = {index: {name} for index, name in zip(graph.inputs, names, strict=True)}  # the inputs in each tensor
-    rows: dict[str, int] = {}
-    for operator in graph.operators:
-        if operator.name == "GATHER":
-            table, ids = (graph.tensors[operator.inputs[0]], operator.inputs[1])
-            if table.data_bytes:
-                rows |= {name: min(rows.get(name, table.shape[0]), table.shape[0]) for name in held.get(ids, ())}
-        elif operator.name in _MOVES:
-            found = set[str]().union(*(held.get(index, ()) for index in operator.inputs))
-            held |= dict.fromkeys(operator.outputs, found)
-    return rows

@@ -13,9 +13,10 @@ import numpy as np
 from edgernn.devices.host.c import CProject
 from edgernn.devices.host.session import Array, TensorInfo
 from edgernn.errors import InputError
+from edgernn.id_tables import table_rows
 from edgernn.running import chosen_runtime, masks_of, read_artifact
 from edgernn.streaming.description import describe
-from edgernn.streaming.given import checked, table_rows
+from edgernn.streaming.given import checked
 from edgernn.streaming.steppers import CStepper, Stepper, TensorStepper
 
 Frame = Any  # an array [features], [hop, features], or a dict of them by input

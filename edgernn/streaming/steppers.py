@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 
-from edgernn.devices.host.c import CProject, CSession
+from edgernn.devices.host.c import CProject, CSession, storage
 from edgernn.devices.host.session import Array, Session, TensorInfo
 from edgernn.streaming.description import Description
 
@@ -86,37 +85,26 @@ class CStepper:
 
     def __init__(self, project: CProject, stream: Description) -> None:
         """Compile it and begin a stream."""
-        session = CSession(project)
-        self.description, self.has_states = session.description, True
+        self._session = CSession(project)
+        self.description, self.has_states = self._session.description, True
         self.inputs, self.outputs = step_tensors(project, stream)
-        self._session = session  # its library stays loaded
         self._layout = project.own["states"]
-        self._state = ctypes.create_string_buffer(int(project.own["state_bytes"]) + 64)
-        self._scratch = ctypes.create_string_buffer(int(project.own["scratch_bytes"]) + 64)
-        self._reset = session.entry("reset", 1)
-        self._step = session.entry("step", 2 + len(self.inputs) + len(self.outputs))
         self.reset()
 
     def advance(self, values: Mapping[str, Array]) -> dict[str, Array]:
         """One step."""
-        fed = [np.ascontiguousarray(values[info.name], _storage(info.dtype)) for info in self.inputs]
-        answers = [np.zeros(info.shape, info.dtype) for info in self.outputs]
-        pointers = [array.ctypes.data for array in (*fed, *answers)]
-        self._step(ctypes.addressof(self._state), *pointers, ctypes.addressof(self._scratch))
-        return {info.name: answer for info, answer in zip(self.outputs, answers, strict=True)}
+        answers, self._state = self._session.step(values, self.inputs, self.outputs)
+        return answers
 
     def reset(self) -> None:
         """Begin anew."""
-        self._reset(ctypes.addressof(self._state))
+        self._state = self._session.begin_stream()
 
     def states(self) -> Iterator[tuple[str, Array]]:
         """The states as they are now, where they lie in the struct."""
         for state in self._layout:
-            dtype = _storage(state["dtype"])
-            yield (
-                state["name"],
-                np.frombuffer(memoryview(self._state), dtype, int(state["count"]), int(state["offset"])),
-            )
+            dtype = storage(state["dtype"])
+            yield state["name"], np.frombuffer(self._state, dtype, int(state["count"]), int(state["offset"]))
 
 
 def step_tensors(project: CProject, stream: Description) -> tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
@@ -134,7 +122,3 @@ def step_tensors(project: CProject, stream: Description) -> tuple[tuple[TensorIn
 
 def _hop_shape(shape: tuple[int, ...], count: int) -> tuple[int, ...]:
     return (1, *shape[2:]) if count == 1 else (1, count, *shape[2:])
-
-
-def _storage(dtype: str) -> str:
-    return "uint8" if dtype == "bool" else dtype

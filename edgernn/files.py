@@ -10,9 +10,7 @@ import contextlib
 import errno
 import fcntl
 import os
-import secrets
 import stat
-import tempfile
 from pathlib import Path
 
 from edgernn.errors import EdgernnError, EnvironmentProblem, InputError
@@ -45,9 +43,7 @@ def atomic_write(path: str | os.PathLike[str], content: bytes | str) -> Path:
     temporary: Path | None = None
     try:
         target, mode = destination(place)
-        temporary = (
-            target.parent / f".edgernn-{secrets.token_hex(6)}"
-        )  # short, whatever the length of the target's name
+        temporary = target.parent / f".edgernn-{os.urandom(6).hex()}"  # short, whatever the length of the target's name
         write_new(temporary, content.encode() if isinstance(content, str) else content, mode)
         os.replace(temporary, target)
     except BaseException as error:
@@ -67,6 +63,8 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     Raises:
         InputError: the folder does not exist or cannot be written, or the path is no regular file, or read-only.
     """
+    import tempfile
+
     place = Path(path)
     try:
         target, _ = destination(place)

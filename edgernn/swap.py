@@ -25,7 +25,6 @@ import re
 import stat
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
@@ -71,6 +70,8 @@ def perform(root: Path, swap: Swap, contents: Sequence[bytes], modes: Sequence[i
     Raises:
         OSError: it failed, and the folder is as it was, or will be after `recover`.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     stage = root / STAGING
     os.mkdir(stage)
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edgernn.compiler import Options, compile_graph
+from edgernn.converters.c.compile import lower, write_functions
+from edgernn.converters.c.project import project_files
 from edgernn.converters.tflite.reader import read_tflite
 from edgernn.converters.tflite.writer import write
 from edgernn.devices.host.session import open_session
 from edgernn.graph import Builder, Graph, Scan, Value
 from edgernn.graph import operators as ops
+from edgernn.owned_folder import write_folder
 from edgernn.passes import block_steps
 from edgernn.streaming.options import StreamOptions
-from edgernn.targets import MICRO, PHONE, Form, Target
+from edgernn.targets import MICRO, PHONE, Form, Io, Scheme, Target
 
 Array = NDArray[Any]
 WIDTH = 3
@@ -143,6 +147,54 @@ def test_a_loop_hands_on_what_its_body_returns(name: str, steps: int) -> None:
 @pytest.mark.parametrize("order", list(permutations(range(3))))
 def test_any_order_of_states(order: tuple[int, ...]) -> None:
     check([("carry", k) for k in order], 7, reverse=True)
+
+
+INTEGERS: list[tuple[Scheme, Target, Form, Io]] = [
+    ("int8", PHONE, "while", "int8"),
+    ("int8", PHONE, "unrolled", "float32"),
+    ("int16x8", PHONE, "while", "float32"),
+    ("int8", MICRO, "while-variable", "int8"),
+    ("int16x8", MICRO, "unrolled", "int16"),
+]
+
+
+@pytest.mark.parametrize(("scheme", "target", "form", "io"), INTEGERS, ids=lambda v: getattr(v, "name", None))
+@pytest.mark.parametrize("name", PATTERNS)
+def test_integers_are_handed_on_too(name: str, scheme: Scheme, target: Target, form: Form, io: Io) -> None:
+    graph = moving(PATTERNS[name], 8)
+    random = np.random.default_rng(9)
+    samples = {"x": random.standard_normal((64, 8, WIDTH)).astype("f4")}
+    content = compile_graph(graph, Options(scheme, target, form, io, "minmax"), samples, {})
+    moved_inputs(content)
+    x = 0.8 * samples["x"][0]
+    for runtime in ("litert", "micro"):
+        session = open_session(content, runtime)
+        got = session.run({"x": session.inputs[0].quantize(x[None])})
+        for info, value in zip(session.outputs, expected(PATTERNS[name], x), strict=True):
+            np.testing.assert_allclose(info.dequantize(got[info.name])[0], value, atol=0.15, err_msg=runtime)
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_c_hands_on_what_the_body_returns(name: str, tmp_path: Path) -> None:
+    graph = moving(PATTERNS[name], 8)
+    samples = {"x": np.random.default_rng(9).standard_normal((64, 8, WIDTH)).astype("f4")}
+    typed, _ = lower(graph, "int8", "int16", "minmax", samples)
+    project = tmp_path / "moving"
+    about = {
+        "version": "0",
+        "source": "",
+        "parameters": 0,
+        "macs": 0,
+        "macs_per_step": 0,
+        "scheme": "int8",
+        "io": "int16",
+    }
+    write_folder(project, project_files(write_functions(typed, "moving"), "moving", about))
+    session = open_session(project, "c")
+    x = samples["x"][0]
+    got = session.run({session.inputs[0].name: session.inputs[0].quantize(x[None])})
+    for info, value in zip(session.outputs, expected(PATTERNS[name], x), strict=True):
+        np.testing.assert_allclose(info.dequantize(got[info.name])[0], value, atol=0.02)
 
 
 @given(data=st.data(), steps=st.integers(1, 12), reverse=st.booleans())

@@ -102,6 +102,11 @@ def lower_node(node: Node, g: Subgraph) -> None:
         case ops.Stack():
             inputs = [g.batched(value) for value in node.inputs]
             g.emit("PACK", inputs, outputs, dtype, options="PackOptions", valuesCount=len(inputs), axis=1)
+        case ops.Requantize() if x.data is not None:  # LiteRT leaves what it dequantizes of a constant behind as zeros
+            form = node.output.quantization
+            real = x.quantization.dequantize(x.data) if x.quantization else x.data
+            data = form.quantize(real, node.output.dtype) if form else real
+            reshape(g, g.constant(data[None], form), outputs[0], (1, *x.shape))
         case ops.Requantize():
             if node.output.dtype == "float32":
                 g.emit("DEQUANTIZE", [g.batched(x)], outputs, dtype, options="DequantizeOptions")

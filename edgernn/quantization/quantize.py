@@ -95,6 +95,8 @@ class _Quantizer:
                 self.groups.add(outside, self.types[inside], Range.of(outside.data))
             self._tie_pair(inside, outside)
         for k, (outside, inside) in enumerate(zip(node.outputs, scan.body.outputs, strict=True)):
+            if inside.data is not None and outside in self.types:
+                self.groups.add(inside, self.types[outside], Range.of(inside.data))
             if k < scan.carries:
                 self._tie_pair(scan.body.inputs[k], inside)
                 self._tie_pair(outside, scan.body.inputs[k])
@@ -244,7 +246,9 @@ class _Quantizer:
         body_outputs = []
         for k, value in enumerate(scan.body.outputs):
             owner = scan.body.inputs[k] if k < scan.carries else node.outputs[k]
-            if value not in self.types:
+            if value.data is not None and owner in self.types:
+                body_outputs.append(self._operand(value, *self._form(owner), inner))
+            elif value not in self.types:
                 body_outputs.append(inner(value))
             else:
                 body_outputs.append(inner.copy(value, *self._form(owner), exact=True))

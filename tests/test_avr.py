@@ -90,7 +90,7 @@ def test_constants_take_no_ram(tmp_path: Path, scheme: str, processor: str) -> N
     import keras
     from keras import layers
 
-    ids, x = keras.Input((6,), dtype="int32"), keras.Input((6, 3))
+    ids, x = keras.Input((6,), name="ids", dtype="int32"), keras.Input((6, 3), name="x")
     h = layers.Concatenate()([layers.Embedding(9, 4)(ids), layers.DepthwiseConv1D(3, padding="same")(x)])
     h = layers.LayerNormalization()(layers.Conv1D(5, 3, padding="causal", activation="relu")(h))
     model = keras.Model(
@@ -98,7 +98,7 @@ def test_constants_take_no_ram(tmp_path: Path, scheme: str, processor: str) -> N
     )
     randomize(model, 3)
     random = np.random.default_rng(0)
-    samples = {ids.name: random.integers(0, 9, (20, 6)), x.name: random.standard_normal((20, 6, 3)).astype("f4")}
+    samples = {"ids": random.integers(0, 9, (20, 6)), "x": random.standard_normal((20, 6, 3)).astype("f4")}
     calibration = {"calibration": samples} if scheme == "int8" else {}
     edgernn.convert(model, tmp_path / "c", format="c", quantize=scheme, name="model", **calibration)
     words = ["avr-gcc", f"-mmcu={processor}", "-std=gnu11", "-Os", "-Wall", "-Wextra", "-Werror", "-c", "model.c"]

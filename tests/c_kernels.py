@@ -26,7 +26,7 @@ from edgernn.graph import Quantization, Value
 Array = np.ndarray
 RUNTIME = Path(__file__).parent.parent / "converters" / "c" / "runtime"
 PROGRAM = Path(__file__).parent / "c_kernels.c"
-WARNINGS = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
+WARNINGS = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
 KINDS = (  # as in c_kernels.c
     *("matvec", "round_high", "round_shift", "saturate", "table", "divide"),
     *("from_float", "powers", "softmax", "matvec_f32", "functions"),

@@ -47,3 +47,4 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """The caller's own switches must not change what a test sees."""
     for name in ("EDGERNN_DEBUG", "FORCE_COLOR", "NO_COLOR", "_EDGERNN_COMPLETE"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CFLAGS", "-Wall -Wextra -Wshadow -Werror")  # of all C that is compiled to be run here

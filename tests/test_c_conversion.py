@@ -121,7 +121,7 @@ def test_no_compiler_warns(name: str, compiler: tuple[str, ...], scheme: str, tm
     require_system(compiler[0])
     samples = built(name, tmp_path / "m.keras")
     edgernn.convert(tmp_path / "m.keras", tmp_path / "model", format="c", quantize=scheme, calibration=samples)
-    warnings = ["-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Wvla", "-Werror"]
+    warnings = ["-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wvla", "-Werror"]
     source, binary = tmp_path / "model/src/model.c", tmp_path / "model.o"
     command = [*compiler, *warnings, "-O2", "-c", str(source), "-I", str(source.parent), "-o", str(binary)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

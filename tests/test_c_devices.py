@@ -142,7 +142,16 @@ def test_any_size_compiles_with_the_options_of_firmware_projects(name: str, mode
     edgernn.convert(keras_model, tmp_path / "c", format="c", quantize="int8", calibration=x, name="model")
     source = tmp_path / "c" / "src" / "model.c"
     for level in ("-O1", "-O2", "-O3", "-Os"):
-        words = [machine(name).compiler, *machine(name).compile_flags, "-std=c99", level, "-Wall", "-Wextra", "-Werror"]
+        words = [
+            machine(name).compiler,
+            *machine(name).compile_flags,
+            "-std=c99",
+            level,
+            "-Wall",
+            "-Wextra",
+            "-Wshadow",
+            "-Werror",
+        ]
         words += ["-fdata-sections", "-ffunction-sections", "-c", str(source), "-o", str(tmp_path / "model.o")]
         subprocess.run(words, check=True)
 

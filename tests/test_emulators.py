@@ -299,6 +299,6 @@ def test_continuous_integration_installs_what_the_machines_need() -> None:
 @pytest.mark.parametrize("compiler", ["cc", "c++"])
 def test_the_header_is_valid_in_strict_c_and_in_cpp(compiler: str) -> None:
     language = ["-x", "c", "-std=c99"] if compiler == "cc" else ["-x", "c++", "-std=c++11"]
-    flags = ["-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-fsyntax-only"]
+    flags = ["-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-fsyntax-only"]
     command = [require_system(compiler), *language, *flags, str(FIRMWARE / "edgernn_emulator.h")]
     subprocess.run(command, check=True)

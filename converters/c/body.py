@@ -12,28 +12,18 @@ from collections.abc import Callable, Mapping, Sequence
 
 from edgernn.converters.c.elements import Arithmetic, Element
 from edgernn.converters.c.index import Index, broadcast, flat, plus
+from edgernn.converters.c.outputs import CALCULATED, MOVED, companions, settle, write_outputs
 from edgernn.converters.c.program import C_TYPES, Constants, Lines, Pool, Slot
 from edgernn.graph import Node, Value
 from edgernn.graph import operators as ops
 
-_LAZY = (
-    ops.Binary,
-    ops.Unary,
-    ops.Requantize,
-    ops.Select,
-    ops.Or,
-    ops.Split,
-    ops.Slice,
-    ops.Reverse,
-    ops.Transpose,
-    ops.Broadcast,
-)
+_LAZY = (*CALCULATED, *MOVED)
 
 
 class Body:
     """Writes one graph, or one step of a loop's body, into the lines of a function."""
 
-    def __init__(self, lines: Lines, constants: Constants, arithmetic: Arithmetic, pool: Pool, level: int = 0) -> None:
+    def __init__(self, lines: Lines, constants: Constants, arithmetic: Arithmetic, pool: Pool) -> None:
         """Begin.
 
         Args:
@@ -41,16 +31,17 @@ class Body:
             constants: of the program.
             arithmetic: of its elements.
             pool: memory for what is stored.
-            level: how many loops over steps are around this one.
         """
-        self.lines, self.constants, self.arithmetic, self.pool, self.level = lines, constants, arithmetic, pool, level
+        self.lines, self.constants, self.arithmetic, self.pool = lines, constants, arithmetic, pool
         self.slots: dict[Value, Slot] = {}
         self.totals: dict[Value, Slot] = {}  # accumulators of the products of single vectors
         self.nodes: dict[Value, Node] = {}
+        self.targets: Mapping[Value, Sequence[Slot]] = {}  # where the graph's outputs go
+        self.waiting: Sequence[Node] = ()  # nodes that are not written yet
         self.steps: dict[Value, tuple[Body, Value, str]] = {}  # one step of a sequence outside
         self.known: dict[tuple[Value, Index], Element] = {}  # elements computed in the loop that is being written
         self.taken: list[tuple[Slot, int]] = []
-        self.loads: set[tuple[str, str]] = set()  # (pointer, index) read in that loop
+        self.loads: set[tuple[Slot, str]] = set()  # (array, index) read in that loop
 
     # --- values ---------------------------------------------------------------------------------------------------
 
@@ -76,7 +67,7 @@ class Body:
             return self._constant(value, index)
         if value in self.slots:
             at = flat(index, value.shape)
-            self.loads.add((self.slots[value].pointer, at))
+            self.loads.add((self.slots[value], at))
             return self.arithmetic.loaded(value, self.slots[value].at(at), word)
         if value in self.steps:
             outside, sequence, step = self.steps[value]
@@ -148,30 +139,42 @@ class Body:
             self.pool.give_back(slot, size)
         self.taken.clear()
 
-    def stored(self, value: Value, *, words: bool = False) -> Slot:
-        """The value in memory, contiguous; with `words`, where kernels may read whole words of it."""
-        if value.data is not None and not words:
+    def stored(self, value: Value, *, reach: int = 0) -> Slot:
+        """The value in memory, contiguous.
+
+        Args:
+            value: to find there, or to store.
+            reach: how many elements from the first one on a kernel reads, in whole words, if one does; they may be
+                more than the value has.
+        """
+        if value.data is not None and not reach:
             return Slot(self.constants.add(value.name, value.data), C_TYPES[value.dtype], owned=False)
         if value in self.steps and value not in self.slots:
             outside, sequence, step = self.steps[value]
             width = math.prod(value.shape)
-            if sequence in outside.slots and (not words or (outside.slots[sequence].owned and width % 2 == 0)):
-                at = flat((step, *("0",) * len(value.shape)), sequence.shape)
-                return outside.slots[sequence].part(at)
-        if value in self.slots and (self.slots[value].owned or not words):
-            return self.slots[value]
-        slot = self.take(value)
-        self.store([(value, slot)])
-        self.slots[value] = slot
-        return slot
+            found = outside.slots.get(sequence)
+            if found is not None and (not reach or (found.owned and width % 2 == 0)):
+                found.reserve((sequence.shape[0] - 1) * width + reach)
+                return found.part(flat((step, *("0",) * len(value.shape)), sequence.shape))
+        if value not in self.slots or (reach and not self.slots[value].owned):
+            places = companions(self, value)
+            if value not in places:
+                places = {value: self.take(value), **places}
+            self.store(list(places.items()))
+            settle(self, places)
+        self.slots[value].reserve(reach)
+        return self.slots[value]
 
     def store(self, targets: Sequence[tuple[Value, Slot]]) -> None:
         """One loop that computes values of one shape and stores each in its slot."""
-        shape = targets[0][0].shape
-        self._loops(shape, lambda index: self._stores(targets, index))
+        self.loops(targets[0][0].shape, lambda index: self.stores(targets, index))
 
-    def store_part(self, value: Value, result: Value, slot: Slot, axis: int, offset: int) -> None:
-        """One part of a concatenation, in the result's unit, `offset` elements along `axis`."""
+    def store_part(self, value: Value, result: Value, slot: Slot, axis: int, offset: int, *, kept: bool) -> None:
+        """One part of a concatenation, in the result's unit, `offset` elements along `axis`.
+
+        With `kept` it will be read there from now on.
+        """
+        places = companions(self, value, kept=kept)
 
         def inner(index: Index) -> None:
             element = self.element(value, index)
@@ -179,15 +182,18 @@ class Body:
                 element = self.arithmetic.aligned(value, result, element, self.let("int32_t"))
             place = (*index[:axis], plus(index[axis], offset), *index[axis + 1 :])
             self.lines.add(f"{slot.at(flat(place, result.shape))} = ({slot.ctype}){element.text};")
+            self.stores(list(places.items()), index)
 
-        self._loops(value.shape, inner)
+        self.loops(value.shape, inner)
+        settle(self, places)
 
-    def _stores(self, targets: Sequence[tuple[Value, Slot]], index: Index) -> None:
+    def stores(self, targets: Sequence[tuple[Value, Slot]], index: Index) -> None:
+        """In a loop: one element of each value to its slot."""
         found = [(self.element(value, index), value, slot) for value, slot in targets]
         for element, value, slot in found:  # after all reads, since a state is replaced where it lies
             self.lines.add(f"{slot.at(flat(index, value.shape))} = ({slot.ctype}){element.text};")
 
-    def _loops(self, shape: Sequence[int], inner: Callable[[Index], None], names: Index = ()) -> None:
+    def loops(self, shape: Sequence[int], inner: Callable[[Index], None], names: Index = ()) -> None:
         """Nested loops over a shape; `inner` is called with the index and writes the innermost lines."""
         if len(names) == len(shape):
             self.known, self.loads = {}, set()
@@ -200,26 +206,34 @@ class Body:
             return
         size = shape[len(names)]
         if size == 1:
-            self._loops(shape, inner, (*names, "0"))
+            self.loops(shape, inner, (*names, "0"))
             return
-        name = f"{'ijkl'[len(names)]}{self.level or ''}"
         innermost = math.prod(shape[len(names) + 1 :]) == 1
         # Turns are independent: memory that is written holds nothing else that is read, but a state at its own element.
-        with self.lines.loop(name, size, independent=innermost):
-            self._loops(shape, inner, (*names, name))
+        with self.lines.loop("ijkl"[len(names)], size, independent=innermost) as name:
+            self.loops(shape, inner, (*names, name))
 
     # --- nodes ----------------------------------------------------------------------------------------------------
 
-    def graph(self, nodes: Sequence[Node], outputs: Sequence[Value]) -> None:
-        """Write every node whose result must lie in memory; the others wait until somebody asks for them."""
+    def graph(self, nodes: Sequence[Node], targets: Mapping[Value, Sequence[Slot]]) -> None:
+        """Write every node whose result must lie in memory; the others wait until somebody asks for them.
+
+        Args:
+            nodes: in order.
+            targets: the outputs, and where each goes; that may be a state's memory, which they are computed from.
+        """
         from edgernn.converters.c.cuts import write_cut
 
-        last = _last_uses(nodes, outputs)
+        self.targets = targets
+        last = _last_uses(nodes, tuple(targets))
         for position, node in enumerate(nodes):
             self.declare(node)
             if not isinstance(node.operator, _LAZY):
+                self.waiting = nodes[position:]
                 write_cut(self, node)
                 self._free({value for value, end in last.items() if end > position})
+        self.waiting = ()
+        write_outputs(self)
 
     def _free(self, needed: set[Value]) -> None:
         """Give back the memory that no value needed later lies in."""
@@ -227,50 +241,6 @@ class Body:
         for slot, size in [entry for entry in self.taken if entry[0].root not in kept]:
             self.pool.give_back(slot, size)
             self.taken.remove((slot, size))
-
-    def results(self, targets: Mapping[Value, Sequence[Slot]]) -> None:
-        """Store a graph's outputs; a slot may hold a state that they are computed from.
-
-        Outputs of one shape share a loop. A state is overwritten in it at once if nothing else of it is read later.
-        """
-        by_shape: dict[tuple[int, ...], list[tuple[Value, Slot]]] = {}
-        for value, slots in targets.items():
-            for slot in slots:
-                if self.slots.get(value) != slot:
-                    by_shape.setdefault(value.shape, []).append((value, slot))
-        groups = list(by_shape.values())
-        states = {slot.pointer for slots in targets.values() for slot in slots}
-        late: list[tuple[Slot, Slot, int]] = []
-        for number, group in enumerate(groups):
-            if number == len(groups) - 1 and self._reads_in_place(group, states):
-                self.store(group)
-                continue
-            copies = []
-            for value, slot in group:
-                place = self.take(value) if slot.pointer in states else slot
-                copies.append((value, place))
-                if place != slot:
-                    late.append((slot, place, math.prod(value.shape)))
-            self.store(copies)
-        for slot, place, count in late:
-            with self.lines.loop("i", count):
-                self.lines.add(f"{slot.at('i')} = {place.at('i')};")
-
-    def _reads_in_place(self, group: Sequence[tuple[Value, Slot]], states: set[str]) -> bool:
-        """Whether the loop reads each state at the element that it then replaces; found out by writing it on trial."""
-        kept, self.lines = self.lines, Lines()
-        loads: set[tuple[str, str]] = set()
-
-        def trial(index: Index) -> None:
-            self._stores(group, index)
-            loads.update(self.loads)
-
-        shape = group[0][0].shape
-        self._loops(shape, trial)
-        self.lines = kept
-        names = (f"{'ijkl'[k]}{self.level or ''}" for k in range(len(shape)))
-        own = flat(tuple(names), shape)
-        return all(at == own for pointer, at in loads if pointer in states)
 
 
 class _Let:

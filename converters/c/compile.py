@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +12,7 @@ import numpy as np
 
 from edgernn.calibration import ClipMethod, calibrate
 from edgernn.converters.c.body import Body
+from edgernn.converters.c.bounds import refuse_infinite
 from edgernn.converters.c.elements import Arithmetic, IntegerElements
 from edgernn.converters.c.floats import KERNELS, FloatElements
 from edgernn.converters.c.loop import write_initial
@@ -103,6 +105,7 @@ def lower(
     """
     verify(graph)
     graph = simplify(graph, by_function=False)
+    refuse_infinite(graph)
     if scheme == "float32":
         return decompose_functions(map_bodies(graph, join_operands), KERNELS), ()
     if calibration is None:
@@ -179,22 +182,20 @@ def write_functions(
 def _run(graph: Graph, constants: Constants, arithmetic: Arithmetic) -> Function:
     body = Body(Lines(), constants, arithmetic, Pool("scratch"))
     _bind_inputs(body, graph.inputs)
-    body.graph(graph.nodes, graph.outputs)
-    body.results(_outputs(graph.outputs))
-    return Function(tuple(body.lines.text), body.pool)
+    body.graph(graph.nodes, _outputs(graph.outputs))
+    return Function(_used(body.lines.text, [*names(graph.inputs, "x"), "scratch"]), body.pool)
 
 
 def _step(step: Streamed, slots: Sequence[Slot], constants: Constants, arithmetic: Arithmetic) -> Function:
     body = Body(Lines(), constants, arithmetic, Pool("scratch"))
     _bind_inputs(body, step.frames)
     body.slots.update(zip((state.value for state in step.states), slots, strict=True))
-    body.graph(step.graph.nodes, step.graph.outputs)
     count = len(step.graph.outputs) - len(slots)
     targets = _outputs(step.graph.outputs[:count])
     for value, slot in zip(step.graph.outputs[count:], slots, strict=True):
         targets.setdefault(value, []).append(slot)
-    body.results(targets)
-    return Function(tuple(body.lines.text), body.pool)
+    body.graph(step.graph.nodes, targets)
+    return Function(_used(body.lines.text, ["state", *names(step.frames, "x"), "scratch"]), body.pool)
 
 
 def _reset(step: Streamed, slots: Sequence[Slot], constants: Constants, arithmetic: Arithmetic) -> tuple[str, ...]:
@@ -202,6 +203,12 @@ def _reset(step: Streamed, slots: Sequence[Slot], constants: Constants, arithmet
     for state, slot in zip(step.states, slots, strict=True):
         write_initial(body, state.initial, slot)
     return tuple(body.lines.text)
+
+
+def _used(lines: Sequence[str], parameters: Sequence[str]) -> tuple[str, ...]:
+    """The lines of a function, without a warning for a parameter that it has no use for."""
+    words = set(re.findall(r"\w+", "\n".join(lines)))
+    return (*(f"    (void){name};" for name in parameters if name not in words), *lines)
 
 
 def _bind_inputs(body: Body, inputs: tuple[Value, ...]) -> None:

@@ -1,6 +1,7 @@
 """Elementwise operators as C expressions of one element, in 16-bit integers or in float.
 
-An element knows the interval that it lies in, so that integers are saturated only where they could leave 16 bits.
+An element knows the interval that it lies in, so that integers are saturated only where they could leave 16 bits, and
+every variable of 32 bits is proven to hold what is put into it.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from typing import Protocol, assert_never
 
 import numpy as np
 
+from edgernn.converters.c.bounds import MOST, prove
 from edgernn.converters.c.program import Constants
 from edgernn.converters.c.reference import common_bits, fraction_bits, product_multiplier
 from edgernn.converters.c.scaling import multiplier
 from edgernn.converters.c.tables import function_table
+from edgernn.errors import InputError
 from edgernn.graph import Node, Value
 from edgernn.graph import operators as ops
 
@@ -82,118 +85,151 @@ class IntegerElements:
         factors = np.broadcast_to(by.factor, node.inputs[-1].shape).astype("i4")
         name = self.constants.add(f"{node.output.name}_factor", factors)
         shifted = f"{total} * {1 << by.shift}" if by.shift else total
+        prove(node.layer, -(largest << by.shift), largest << by.shift)
         bound = (largest << by.shift) * int(factors.max(initial=0)) // 2**32 + 1
         result = let(f"edgernn_round_high({shifted}, {name}[{row}])")
-        return self._saturated(Element(result, -bound, bound), let)
+        return _Row(node.layer, let).saturated(Element(result, -bound, bound))
 
     def compute(self, node: Node, x: Sequence[Element], let: Let) -> Element:
         """One operator."""
-        result = node.outputs[0]
+        row = _Row(node.layer, let)
         match node.operator:
             case ops.Binary(function=function):
-                return self._binary(function, node, x, let)
+                return self._binary(function, node, x, row)
             case ops.Unary():
-                return self._unary(node, x[0], let)
+                return self._unary(node, x[0], row)
             case ops.Requantize():
-                return self._requantize(node.inputs[0], result, x[0], let)
+                return self._requantize(node, x[0], row)
             case _:
                 raise AssertionError(f"{type(node.operator).__name__} is not computed element by element")
 
     def aligned(self, source: Value, result: Value, x: Element, let: Let) -> Element:
         """A value in another value's unit."""
-        return self._saturated(self._align(x, fraction_bits(source), fraction_bits(result), let), let)
+        return _Row(result.name, let).aligned(x, fraction_bits(source), fraction_bits(result))
 
-    def _binary(self, function: ops.BinaryFunction, node: Node, x: Sequence[Element], let: Let) -> Element:
+    def _binary(self, function: ops.BinaryFunction, node: Node, x: Sequence[Element], row: _Row) -> Element:
         bits = [fraction_bits(value) for value in node.inputs]
         wanted = fraction_bits(node.outputs[0])
         a, b = x
         match function:
             case "add" | "sub":
                 common = common_bits(*bits)
-                left, right = (self._align(e, own, common, let) for e, own in zip(x, bits, strict=True))
+                left, right = (row.shifted(e, own, common) for e, own in zip(x, bits, strict=True))
                 if function == "add":
-                    total = Element(f"{left.text} + {right.text}", left.low + right.low, left.high + right.high)
+                    total = row.named(f"{left.text} + {right.text}", left.low + right.low, left.high + right.high)
                 else:
-                    total = Element(f"{left.text} - {right.text}", left.low - right.high, left.high - right.low)
-                named = Element(let(total.text), total.low, total.high)
-                return self._saturated(self._align(named, common, wanted, let), let)
+                    total = row.named(f"{left.text} - {right.text}", left.low - right.high, left.high - right.low)
+                return row.aligned(total, common, wanted)
             case "mul":
                 ends = [p * q for p in (a.low, a.high) for q in (b.low, b.high)]
-                product = Element(let(f"{a.text} * {b.text}"), min(ends), max(ends))
-                return self._saturated(self._align(product, sum(bits), wanted, let), let)
+                return row.aligned(row.named(f"{a.text} * {b.text}", min(ends), max(ends)), sum(bits), wanted)
             case "maximum" | "minimum":
                 sign, choose = (">", max) if function == "maximum" else ("<", min)
-                text = let(f"{a.text} {sign} {b.text} ? {a.text} : {b.text}")
-                chosen = Element(text, choose(a.low, b.low), choose(a.high, b.high))
-                return self._saturated(self._align(chosen, bits[0], wanted, let), let)
+                text = f"{a.text} {sign} {b.text} ? {a.text} : {b.text}"
+                return row.aligned(row.named(text, choose(a.low, b.low), choose(a.high, b.high)), bits[0], wanted)
             case "div":
                 raise AssertionError("divisions have become reciprocals")
             case _ as unreachable:
                 assert_never(unreachable)
 
-    def _unary(self, node: Node, x: Element, let: Let) -> Element:
+    def _unary(self, node: Node, x: Element, row: _Row) -> Element:
         operator, source, result = node.operator, node.inputs[0], node.outputs[0]
         assert isinstance(operator, ops.Unary), "the caller knows functions"
+        bits = fraction_bits(source), fraction_bits(result)
         if operator.function == "relu":
-            positive = Element(let(f"{x.text} > 0 ? {x.text} : 0"), max(x.low, 0), max(x.high, 0))
-            return self.aligned(source, result, positive, let)
+            return row.aligned(row.named(f"{x.text} > 0 ? {x.text} : 0", max(x.low, 0), max(x.high, 0)), *bits)
         if operator.function == "abs":
-            size = Element(let(f"{x.text} < 0 ? -{x.text} : {x.text}"), 0, max(abs(x.low), abs(x.high)))
-            return self.aligned(source, result, size, let)
+            size = row.named(f"{x.text} < 0 ? -{x.text} : {x.text}", 0, max(abs(x.low), abs(x.high)))
+            return row.aligned(size, *bits)
         table = function_table(node)
         name = self.constants.add(f"{operator.function}_table", table.entries)
-        ends = int(table.entries.min()), int(table.entries.max())
+        x = row.saturated(x)  # never written, since every operator leaves 16 bits: where a table is read is proven too
         if not table.power:
-            return Element(let(f"edgernn_table({name}, {x.text})"), *ends)
+            return row.named(f"edgernn_table({name}, {x.text})", int(table.entries.min()), int(table.entries.max()))
         root = "root" if table.power == -0.5 else "reciprocal"
-        return Element(let(f"edgernn_{root}({name}, {x.text}, {table.output_shift})"))
+        return row.named(f"edgernn_{root}({name}, {x.text}, {table.output_shift})", LOW, HIGH)
 
-    def _requantize(self, source: Value, result: Value, x: Element, let: Let) -> Element:
+    def _requantize(self, node: Node, x: Element, row: _Row) -> Element:
+        source, result = node.inputs[0], node.outputs[0]
         if result.quantization is None:
             assert source.quantization is not None, "one side of a conversion is an integer"
-            return Element(let(f"(float){x.text} * {float_literal(source.quantization.scale)}"))
+            return Element(row.let(f"(float){x.text} * {float_literal(source.quantization.scale)}"))
         limits = np.iinfo(result.dtype)
         ends = int(limits.min), int(limits.max)
         if source.quantization is None:
             scale = float_literal(1 / result.quantization.scale)
-            return Element(let(f"edgernn_from_float({x.text}, {scale}, {ends[0]}, {ends[1]})"), *ends)
+            return row.named(f"edgernn_from_float({x.text}, {scale}, {ends[0]}, {ends[1]})", *ends)
         by = multiplier(source.quantization.scale / result.quantization.scale, 255 if source.dtype == "int8" else 65535)
         zero = source.quantization.zero_point
         shifted = f"({x.text} - {parenthesized(zero)}) * {1 << by.shift}" if zero else f"{x.text} * {1 << by.shift}"
-        scaled = let(f"edgernn_round_high({shifted}, {int(by.factor)})")
-        bounds = [((end - zero) << by.shift) * int(by.factor) // 2**32 for end in (x.low, x.high)]
+        bounds = [(end - zero) << by.shift for end in (x.low, x.high)]
+        prove(row.layer, *bounds)
+        low, high = (bound * int(by.factor) // 2**32 for bound in bounds)
+        scaled = row.named(f"edgernn_round_high({shifted}, {int(by.factor)})", low, high + 1)
         added = result.quantization.zero_point
-        moved = Element(
-            let(f"{scaled} + {parenthesized(added)}") if added else scaled, bounds[0] + added, bounds[1] + added + 1
-        )
-        return self._saturated(moved, let, *ends)
+        if added:
+            scaled = row.named(f"{scaled.text} + {parenthesized(added)}", scaled.low + added, scaled.high + added)
+        return row.saturated(scaled, *ends)
 
-    @staticmethod
-    def _align(x: Element, bits: int, wanted: int, let: Let) -> Element:
+
+@dataclass(frozen=True)
+class _Row:
+    """The variables of one operator's calculation, each with the proof that it fits.
+
+    Attributes:
+        layer: for messages.
+        let: makes a variable.
+    """
+
+    layer: str
+    let: Let
+
+    def named(self, expression: str, low: int, high: int) -> Element:
+        """An expression in a new variable, with the interval that it lies in."""
+        prove(self.layer, low, high)
+        return Element(self.let(expression), low, high)
+
+    def aligned(self, x: Element, bits: int, wanted: int) -> Element:
+        """In 16 bits of another unit."""
+        return self.saturated(self.shifted(x, bits, wanted))
+
+    def shifted(self, x: Element, bits: int, wanted: int) -> Element:
+        """In another unit; what passes 16 bits by far may be another number that does."""
         if wanted == bits:
             return x
         if wanted > bits:
             up = wanted - bits
-            if (
-                max(abs(x.low), abs(x.high)) << up >= 2**31
-            ):  # it saturates in any case: clamped first, it cannot overflow
-                x = Element(let(f"edgernn_sat16({x.text})"), max(x.low, LOW), min(x.high, HIGH))
-            return Element(let(f"{x.text} * {1 << up}"), x.low << up, x.high << up)
+            if max(abs(x.low), abs(x.high)) << up > MOST:
+                x, up = self.saturated(x), min(up, 16)  # beyond 16 bits either way, but for zero
+            return self.named(f"{x.text} * {1 << up}", x.low << up, x.high << up)
         down = bits - wanted
         half = 1 << (down - 1)
-        return Element(let(f"edgernn_round_shift({x.text}, {down})"), (x.low + half) >> down, (x.high + half) >> down)
+        fits = down < 32 and x.high + half <= MOST
+        function = "edgernn_round_shift" if fits else "edgernn_round_shift_far"
+        return self.named(f"{function}({x.text}, {down})", (x.low + half) >> down, (x.high + half) >> down)
 
-    @staticmethod
-    def _saturated(x: Element, let: Let, low: int = LOW, high: int = HIGH) -> Element:
+    def saturated(self, x: Element, low: int = LOW, high: int = HIGH) -> Element:
+        """The nearest integer of a type; the same where it lies there anyway."""
         if x.low >= low and x.high <= high:
             return x
         name = "edgernn_sat16" if low == LOW else "edgernn_sat8"
-        return Element(let(f"{name}({x.text})"), max(x.low, low), min(x.high, high))
+        return self.named(f"{name}({x.text})", min(max(x.low, low), high), max(min(x.high, high), low))
 
 
 def float_literal(value: float) -> str:
-    """A C literal that reads back as exactly this float32: nine digits are enough."""
-    text = f"{float(np.float32(value)):.9g}"
+    """A C literal that reads back as exactly this float32: nine digits are enough.
+
+    Raises:
+        InputError: it is infinite in float32, or no number.
+    """
+    with np.errstate(over="ignore"):
+        number = float(np.float32(value))
+    if not np.isfinite(number):
+        raise InputError(
+            f"scales: every number must be finite in float32. Found: {value:.3g}.",
+            hint="look for huge weights and calibration samples.",
+        )
+    text = f"{number:.9g}"
     return f"{text}f" if any(mark in text for mark in ".e") else f"{text}.0f"
 
 

@@ -22,23 +22,19 @@ def write_scan(outer: Body, node: Node, scan: Scan) -> None:
         write_initial(outer, initial, slot)
         states.append(slot)
     sequences = [outer.take(value) for value in node.outputs[scan.carries :]]
-    step = f"t{outer.level or ''}"
-    with outer.lines.loop(f"s{outer.level or ''}" if scan.reverse else step, scan.steps):
-        if scan.reverse:
-            outer.lines.add(f"const int {step} = {scan.steps - 1} - s{outer.level or ''};")
-        inner = Body(outer.lines, outer.constants, outer.arithmetic, outer.pool, outer.level + 1)
+    with outer.lines.loop("t", scan.steps, reverse=scan.reverse) as step:
+        inner = Body(outer.lines, outer.constants, outer.arithmetic, outer.pool)
         for inside, slot in zip(scan.body.inputs[: scan.carries], states, strict=True):
             inner.slots[inside] = slot
         for inside, value in zip(scan.body.inputs[scan.carries :], node.inputs[scan.carries :], strict=True):
             inner.steps[inside] = (outer, value, step)
-        inner.graph(scan.body.nodes, scan.body.outputs)
         targets: dict[Value, list[Slot]] = {}
         for value, slot in zip(scan.body.outputs[: scan.carries], states, strict=True):
             targets.setdefault(value, []).append(slot)
         for value, slot in zip(scan.body.outputs[scan.carries :], sequences, strict=True):
             width = math.prod(value.shape)
             targets.setdefault(value, []).append(slot.part(f"{step} * {width}"))
-        inner.results(targets)
+        inner.graph(scan.body.nodes, targets)
         inner.release()
     for value, slot in zip(node.outputs, [*states, *sequences], strict=True):
         outer.slots[value] = slot
@@ -48,7 +44,7 @@ def write_initial(body: Body, initial: Value, slot: Slot) -> None:
     """The first state; zeros need no constant."""
     count = math.prod(initial.shape)
     if initial.data is not None and not initial.data.any():
-        with body.lines.loop("i", count):
-            body.lines.add(f"{slot.at('i')} = 0;")
+        with body.lines.loop("i", count) as i:
+            body.lines.add(f"{slot.at(i)} = 0;")
     else:
         body.store([(initial, slot)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -29,14 +29,18 @@ class Slot:
     Attributes:
         pointer: C expression of the address of its first element.
         ctype: of its elements.
-        owned: whether it lies in memory of ours, aligned and padded to whole granules.
-        root: the pointer of the memory that it is a part of.
+        owned: whether it lies in memory of ours, at a whole word.
+        pool: the memory that it lies in; None if that is not ours.
+        start: where the array of `pool` begins that this is, or is a part of.
+        root: the pointer of that array.
     """
 
     pointer: str
     ctype: str
     owned: bool = True
     root: str = ""
+    pool: Pool | None = field(default=None, compare=False, repr=False)
+    start: int = 0
 
     def at(self, index: str) -> str:
         """An element."""
@@ -46,8 +50,20 @@ class Slot:
         """The array that begins `offset` elements later."""
         if offset in (0, "0"):
             return self
-        owned = self.owned and isinstance(offset, int) and offset % 2 == 0
-        return Slot(f"{self.pointer} + {offset}", self.ctype, owned, self.root)
+        pointer = f"{self.pointer} + {offset}"
+        if isinstance(offset, int):
+            return replace(self, pointer=pointer, owned=self.owned and offset % 2 == 0, start=self.start + offset)
+        return replace(self, pointer=pointer, owned=False)
+
+    def reserve(self, count: int) -> None:
+        """Let so many elements from the first one on be memory of ours, whatever lies there: a kernel reads them."""
+        if self.pool is not None:
+            self.pool.grow(self.ctype, self.start + count)
+
+
+def whole(count: int) -> int:
+    """A number of elements, up to a whole granule."""
+    return -(-count // GRANULE) * GRANULE
 
 
 @dataclass
@@ -65,7 +81,7 @@ class Pool:
 
     def take(self, ctype: str, size: int) -> Slot:
         """An array of at least `size` elements: the smallest hole that holds it, or new memory."""
-        length = -(-size // GRANULE) * GRANULE
+        length = whole(size)
         holes = self.free.setdefault(ctype, [])
         fitting = sorted((hole for hole in holes if hole[1] >= length), key=lambda hole: (hole[1], hole[0]))
         if fitting:
@@ -74,22 +90,32 @@ class Pool:
             if room > length:
                 holes.append((start + length, room - length))
         else:
-            start = self.sizes.get(ctype, 0)
-            self.sizes[ctype] = start + length
+            end = self.sizes.get(ctype, 0)
+            start = next((begin for begin, room in holes if begin + room == end), end)
+            self.grow(ctype, start + length)
+            self.free[ctype] = [hole for hole in self.free[ctype] if hole[0] < start]
         pointer = f"{self.pointer}->{member(ctype)}" + (f" + {start}" if start else "")
-        return Slot(pointer, ctype, root=pointer)
+        return Slot(pointer, ctype, root=pointer, pool=self, start=start)
 
     def give_back(self, slot: Slot, size: int) -> None:
         """Let later slots have this one's memory."""
-        start = int(slot.pointer.rpartition(" + ")[2]) if " + " in slot.pointer else 0
-        holes = [*self.free.setdefault(slot.ctype, []), (start, -(-size // GRANULE) * GRANULE)]
+        self._free(slot.ctype, slot.start, whole(size))
+
+    def grow(self, ctype: str, count: int) -> None:
+        """Have at least so many elements; those that are new are a hole."""
+        end, wanted = self.sizes.get(ctype, 0), whole(count)
+        if wanted > end:
+            self.sizes[ctype] = wanted
+            self._free(ctype, end, wanted - end)
+
+    def _free(self, ctype: str, start: int, length: int) -> None:
         merged: list[tuple[int, int]] = []
-        for begin, length in sorted(holes):
+        for begin, room in sorted([*self.free.setdefault(ctype, []), (start, length)]):
             if merged and sum(merged[-1]) == begin:
-                merged[-1] = (merged[-1][0], merged[-1][1] + length)
+                merged[-1] = (merged[-1][0], merged[-1][1] + room)
             else:
-                merged.append((begin, length))
-        self.free[slot.ctype] = merged
+                merged.append((begin, room))
+        self.free[ctype] = merged
 
     @property
     def bytes(self) -> int:
@@ -138,11 +164,16 @@ class Lines:
     text: list[str] = field(default_factory=list)
     depth: int = 1
     variables: int = 0
+    counting: list[str] = field(default_factory=list)  # variables of the loops that are open
 
     def fresh(self) -> str:
         """The name of a new variable."""
         self.variables += 1
         return f"v{self.variables}"
+
+    def trial(self) -> Lines:
+        """Lines that are thrown away, in the same loops."""
+        return Lines(counting=list(self.counting))
 
     def add(self, line: str) -> None:
         """A line."""
@@ -158,20 +189,27 @@ class Lines:
         self.add("}")
 
     @contextmanager
-    def loop(self, variable: str, count: int | str, *, independent: bool = False) -> Iterator[None]:
-        """Lines that are done for variable = 0 ... count - 1; a loop of one turn is none.
+    def loop(self, wanted: str, count: int, *, independent: bool = False, reverse: bool = False) -> Iterator[str]:
+        """Lines that are done for 0, 1, ... count - 1; a loop of one turn is none.
 
         Args:
-            variable: counts.
+            wanted: name of the variable that counts; a loop around this one may have taken it.
             count: of turns.
             independent: whether no turn reads what another one writes, which compilers cannot see behind tables.
+            reverse: whether to begin with the last.
+
+        Yields:
+            The name of the variable, which hides no other; the number 0 where there is one turn.
         """
         if count == 1:
             with self.block():
-                self.add(f"const int {variable} = 0;")
-                yield
-        else:
-            if independent:
-                self.add("EDGERNN_INDEPENDENT")
-            with self.block(f"for (int {variable} = 0; {variable} < {count}; ++{variable})"):
-                yield
+                yield "0"
+            return
+        name = next(each for k in range(len(self.counting) + 1) if (each := f"{wanted}{k or ''}") not in self.counting)
+        if independent:
+            self.add("EDGERNN_INDEPENDENT")
+        turns = f"{name} = {count - 1}; {name} >= 0; --{name}" if reverse else f"{name} = 0; {name} < {count}; ++{name}"
+        self.counting.append(name)
+        with self.block(f"for (int {turns})"):
+            yield name
+        self.counting.pop()

@@ -13,6 +13,7 @@ from edgernn.errors import InputError
 
 Array = np.ndarray
 _MOST_BITS = 31
+_MOST_UP, _MOST_DOWN = 30, 62  # of 32 bits in 64
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,11 @@ def multiplier(ratio: Any, largest: int) -> Multiplier:
     """
     room = _MOST_BITS - max(int(largest), 1).bit_length()
     most = float(np.max(ratio))
+    if not math.isfinite(most):
+        raise InputError(
+            "scales: their ratios must be finite. Found: an infinite one, of huge numbers or to tiny ones.",
+            hint="look for huge weights and calibration samples.",
+        )
     # factor = ratio * 2^(32 - shift) must stay below 2^31: shift > log2(ratio) + 1.
     needed = max(0, math.floor(math.log2(most)) + 2) if most > 0 else 0
     if needed > room:
@@ -60,8 +66,11 @@ def rescale(x: Array, by: Multiplier) -> Array:
 
 
 def align(x: Array, bits: int, wanted: int) -> Array:
-    """Integers with `bits` fraction bits as ones with `wanted`: shifted to the left, or to the right and rounded."""
-    return x << (wanted - bits) if wanted >= bits else round_shift(x, bits - wanted)
+    """Integers with `bits` fraction bits as ones with `wanted`: shifted to the left, or to the right and rounded.
+
+    Of 32 bits at most; where they would be shifted up by more than 30, which leaves 16 bits in any case, by 30.
+    """
+    return x << min(wanted - bits, _MOST_UP) if wanted >= bits else round_shift(x, min(bits - wanted, _MOST_DOWN))
 
 
 def divide_rounded(x: Array, by: Array | int) -> Array:

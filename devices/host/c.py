@@ -258,13 +258,14 @@ def find_compiler() -> str:
 
 
 def compile_library(project: CProject, compiler: str, library: Path) -> None:
-    """Compile a project into a shared library for this machine.
+    """Compile a project into a shared library for this machine; the environment's CFLAGS are added.
 
     Raises:
         InputError: the compiler refuses it.
     """
     include = str(project.folder / "src")
-    command = [compiler, *FLAGS, "-I", include, str(project.source), "-o", str(library), "-lm"]
+    own = os.environ.get("CFLAGS", "").split()
+    command = [compiler, *FLAGS, *own, "-I", include, str(project.source), "-o", str(library), "-lm"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines() or ["?"]

@@ -195,7 +195,10 @@ class _Quantizer:
                 inputs.append(self._operand(value, dtype, form if k in tied else None, rewrite))
         if isinstance(operator, _PRODUCTS):
             operator, inputs = self._product(operator, node, inputs)
-        outputs = tuple(rewrite.settle(value, *self._form(value)) for value in node.outputs)
+        moved = len(tied) == 1  # all parts of a split are its input's integers
+        outputs = tuple(
+            rewrite.settle(value, *((dtype, form) if moved else self._form(value))) for value in node.outputs
+        )
         rewrite.nodes.append(replace(node, operator=operator, inputs=tuple(inputs), outputs=outputs))
 
     @staticmethod
@@ -244,8 +247,9 @@ class _Quantizer:
                 body_inputs.append(inner.settle(inside, dtype, form))
         self._nodes(scan.body, inner)
         body_outputs = []
-        for k, value in enumerate(scan.body.outputs):
-            owner = scan.body.inputs[k] if k < scan.carries else node.outputs[k]
+        # A final state is the integers that the last step leaves in the carry, whatever range the loop's output has.
+        owners = (*scan.body.inputs[: scan.carries], *node.outputs[scan.carries :])
+        for value, owner in zip(scan.body.outputs, owners, strict=True):
             if value.data is not None and owner in self.types:
                 body_outputs.append(self._operand(value, *self._form(owner), inner))
             elif value not in self.types:
@@ -254,7 +258,8 @@ class _Quantizer:
                 body_outputs.append(inner.copy(value, *self._form(owner), exact=True))
         body = inner.graph(replace(scan.body, inputs=tuple(body_inputs), outputs=tuple(body_outputs)))
         outputs = tuple(
-            rewrite.settle(value, *self._form(value)) if value in self.types else value for value in node.outputs
+            rewrite.settle(value, *self._form(owner)) if value in self.types else value
+            for value, owner in zip(node.outputs, owners, strict=True)
         )
         rewrite.nodes.append(replace(node, operator=replace(scan, body=body), inputs=tuple(inputs), outputs=outputs))
 

@@ -62,6 +62,9 @@ static inline int32_t edgernn_round_high(int32_t a, int32_t m) {
 /* v / 2^s rounded to nearest, ties upward, for 0 < s < 32; v + 2^(s - 1) must fit 32 bits. */
 static inline int32_t edgernn_round_shift(int32_t v, int s) { return (v + (int32_t)(UINT32_C(1) << (s - 1))) >> s; }
 
+/* The same of any v, for any 0 < s. */
+static inline int32_t edgernn_round_shift_far(int32_t v, int s) { return s > 31 ? 0 : ((v >> (s - 1)) + 1) >> 1; }
+
 /* The nearest int16. */
 static inline int32_t edgernn_sat16(int32_t v) {
 #if EDGERNN_ARM_SAT

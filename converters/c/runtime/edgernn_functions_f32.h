@@ -6,15 +6,25 @@
 #include <stdint.h>
 #include <string.h>
 
-/* x between -limit and limit; NaN stays NaN. In integers, since compilers turn two comparisons of floats in a row into
- * branches, and a loop with branches is not put into vectors. */
-static inline float edgernn_clamp_f32(float x, float limit) {
+/* x between -limit and limit; what is no number becomes a limit. In integers, since compilers turn two comparisons of
+ * floats in a row into branches, and a loop with branches is not put into vectors. */
+static inline float edgernn_bounded_f32(float x, float limit) {
   int32_t bits, most;
   memcpy(&bits, &x, sizeof bits);
   memcpy(&most, &limit, sizeof most);
   const int32_t size = bits & INT32_C(0x7fffffff);
-  const int32_t nan = (INT32_C(0x7f800000) - size) >> 31 & INT32_C(0x7fc00000);
-  bits = (size < most ? size : most) | (bits ^ size) | nan;
+  bits = (size < most ? size : most) | (bits ^ size);
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+/* The same, but NaN stays NaN. */
+static inline float edgernn_clamp_f32(float x, float limit) {
+  int32_t bits, all;
+  const float bounded = edgernn_bounded_f32(x, limit);
+  memcpy(&all, &x, sizeof all);
+  memcpy(&bits, &bounded, sizeof bits);
+  bits |= (INT32_C(0x7f800000) - (all & INT32_C(0x7fffffff))) >> 31 & INT32_C(0x7fc00000);
   memcpy(&x, &bits, sizeof x);
   return x;
 }
@@ -22,8 +32,9 @@ static inline float edgernn_clamp_f32(float x, float limit) {
 /* exp(x), relative error below 3e-7. Beyond +-87 it stays at what it is there: 1.6e-38 and 6.1e37. */
 static inline float edgernn_exp_f32(float x) {
   const float bounded = edgernn_clamp_f32(x, 87.0f);
-  /* x = n ln 2 + r, |r| <= ln 2 / 2, with ln 2 in two parts of which the first is short: n times it is exact. */
-  const int32_t n = (int32_t)(bounded * 1.44269504f + 127.5f) - 127;
+  /* x = n ln 2 + r, |r| <= ln 2 / 2, with ln 2 in two parts of which the first is short: n times it is exact. n comes
+   * from a number even where x is none, since a cast of NaN to an integer means nothing in C. */
+  const int32_t n = (int32_t)(edgernn_bounded_f32(x, 87.0f) * 1.44269504f + 127.5f) - 127;
   const float r = bounded - (float)n * 0.693359375f + (float)n * 2.12194440e-4f;
   /* (exp(r) - 1 - r) / r^2, fitted for the least relative error of exp(r): 3.2e-9 before rounding. */
   const float p = 0.5f + r * (0.166665182f + r * (0.041666206f + r * (0.00836895406f + r * 0.00139506022f)));

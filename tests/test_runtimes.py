@@ -208,5 +208,6 @@ def test_a_run_without_end_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     (tmp_path / "sitecustomize.py").write_text("import time\ntime.sleep(60)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr("edgernn.devices.host.probe._SECONDS", 0.5)
+    monkeypatch.setattr("edgernn.guarded._LEAST_PATIENCE", 1.0)
     with pytest.raises(InputError, match=r"Found: no end within"):
         probe(read_tflite(artifact()), "litert")

@@ -1,17 +1,14 @@
 """The arena that TFLite-Micro needs for an artifact, found by trying.
 
-Pointers have 64 bits here, so an arena is a little larger than on a 32-bit device. ``python -m
-edgernn.devices.host.arena SIZE`` reads a file from standard input and prints the bytes of the smallest arena that it
-runs in, which is searched for around SIZE.
+Pointers have 64 bits here, so an arena is a little larger than on a 32-bit device.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 
+from edgernn import guarded
 from edgernn.converters.tflite.reader import read_tflite
-from edgernn.devices.host.child import run_module
 from edgernn.devices.host.micro import Arena, MicroSession, find_micro_interpreter
 from edgernn.errors import EnvironmentProblem
 
@@ -41,11 +38,11 @@ def smallest_arena(content: bytes) -> int:
         EnvironmentProblem: TFLite-Micro is not installed.
     """
     used = arena_bytes(content).used  # says by an error of its own what is wrong, if anything is
-    run = run_module(__name__, [str(used)], content, seconds=600)
-    if run.returncode:
-        words = run.stderr.decode(errors="replace").strip().splitlines()
-        raise EnvironmentProblem(f"arena: the search must end. Found: {words[-1] if words else run.returncode}.")
-    return int(run.stdout)
+    try:
+        with guarded.Child(fresh=True) as child:
+            return child.call(_search, content, used, seconds=60)
+    except guarded.ChildError as error:
+        raise EnvironmentProblem(f"arena: the search must end. Found: {error.reason}.") from error
 
 
 def runs_in(content: bytes, size: int) -> bool:
@@ -79,7 +76,3 @@ def _search(content: bytes, used: int) -> int:
         else:
             too_small = middle
     return enough
-
-
-if __name__ == "__main__":
-    print(_search(sys.stdin.buffer.read(), int(sys.argv[1])))

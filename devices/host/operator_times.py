@@ -5,28 +5,21 @@ take, and by far more around them. So the whole is timed without it, and from ea
 same cost is taken off, such that the operators do not exceed the whole. The control of loops cannot be told apart from
 that cost. What the default delegate took over is one row, the rest of the whole, unless its operators take so long that
 its own clock, of whole microseconds, sees them; the same model on LiteRT's own kernels tells every operator apart.
-
-``python -m edgernn.devices.host.operator_times RUNS THREADS`` reads a file from standard input and prints
-`OperatorTimes` as JSON, or why there are none.
 """
 
 from __future__ import annotations
 
-import json
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import metadata
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from edgernn import guarded
 from edgernn.converters.tflite.counting import count
 from edgernn.converters.tflite.file import TfliteFile
 from edgernn.converters.tflite.reader import read_tflite
-from edgernn.devices.host.child import run_module
 from edgernn.devices.host.litert_profiler import DELEGATED, OPERATOR, CompiledModel, Event, Figures, Kernels
 from edgernn.devices.host.packages import LITERT_PACKAGES
 from edgernn.errors import EdgernnError
@@ -35,7 +28,6 @@ DELEGATE = "XNNPACK"
 INTERPRETER = "interpreter"
 _FEWEST, _WARMUP, _SECONDS = 4, 10, 3.0  # of each of the four measurements, for a model that is slow
 _LIMIT, _LONGEST, _SLOWEST = 120.0, 1800.0, 1e6  # seconds for the process, and multiply-accumulates per second
-_REFUSED = 10  # the child's exit status
 
 T = TypeVar("T")
 
@@ -108,20 +100,14 @@ def operator_times(content: bytes, *, runs: int = 50, threads: int = 1) -> Opera
     try:
         macs = count(read_tflite(content)).macs or 0
         limit = min(_LIMIT + macs / _SLOWEST, _LONGEST)
-        run = run_module(__name__, [str(runs), str(threads)], content, seconds=limit)
+        with guarded.Child(fresh=True) as child:
+            return child.call(_measured_there, content, runs, threads, seconds=limit)
     except EdgernnError as error:
         return CannotTell(error.message)
-    except (subprocess.TimeoutExpired, OSError) as error:
-        return CannotTell(f"the profiled process did not end well: {error}")
-    if run.returncode < 0:
-        return CannotTell(f"LiteRT crashed under its profiler ({signal.Signals(-run.returncode).name})")
-    if run.returncode:
-        words = (run.stdout if run.returncode == _REFUSED else run.stderr).decode(errors="replace").strip()
-        return CannotTell(words.splitlines()[-1] if words else f"exit status {run.returncode}")
-    try:
-        return _decode(json.loads(run.stdout))
-    except (ValueError, TypeError, KeyError) as error:
-        return CannotTell(f"what {found} answered makes no sense: {error}")
+    except guarded.ChildError as error:
+        if error.crashed:
+            return CannotTell(error.reason.replace("it crashed", "LiteRT crashed under its profiler"))
+        return CannotTell(f"the profiled process did not end well: {error.reason}")
 
 
 def installed() -> bool:
@@ -133,10 +119,8 @@ def installed() -> bool:
     return True
 
 
-def _decode(found: dict[str, Any]) -> OperatorTimes:
-    for name in ("rows", "builtin_rows"):
-        found[name] = tuple(OperatorTime(**row) for row in found[name])
-    return OperatorTimes(**found)
+def _measured_there(content: bytes, runs: int, threads: int) -> OperatorTimes:
+    return measure(read_tflite(content), runs=runs, threads=threads)
 
 
 def measure(file: TfliteFile, *, runs: int, threads: int) -> OperatorTimes:
@@ -231,12 +215,3 @@ def _rows(events: Mapping[Event, Figures], whole: float, cost: float, rest: str)
 
 def _mean(values: list[float]) -> float:
     return sum(values) / len(values)
-
-
-if __name__ == "__main__":
-    try:
-        answer = measure(read_tflite(sys.stdin.buffer.read()), runs=int(sys.argv[1]), threads=int(sys.argv[2]))
-    except EdgernnError as problem:
-        print(problem.message)
-        sys.exit(_REFUSED)
-    print(json.dumps(asdict(answer)))

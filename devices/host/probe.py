@@ -1,29 +1,24 @@
 """Runs an artifact once in a process of its own, which may crash or hang: kernels trust what a file says.
 
 What only a fresh process can tell is measured on the way: the cold start and the growth of its resident memory.
-``python -m edgernn.devices.host.probe RUNTIME THREADS`` reads the file from standard input, runs it once on
-noise and prints a `FreshRun` as JSON, or why the runtime refuses it.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
+from edgernn import guarded
 from edgernn.converters.tflite.counting import count
 from edgernn.converters.tflite.file import TfliteFile
 from edgernn.converters.tflite.reader import read_tflite
-from edgernn.devices.host.child import run_module
 from edgernn.devices.host.litert import refused
 from edgernn.devices.host.session import open_session
 from edgernn.devices.host.stderr import captured_stderr
-from edgernn.errors import EdgernnError, EnvironmentProblem, InputError
+from edgernn.errors import InputError
 
 _SECONDS, _LONGEST = 60.0, 1800.0  # limits for a model without and with any number of multiply-accumulates
 _SLOWEST = 1e7  # multiply-accumulates per second
@@ -31,13 +26,6 @@ _SLOWEST = 1e7  # multiply-accumulates per second
 
 class LoadedOnlyError(InputError):
     """A runtime loads an artifact and gives it memory, but does not run it."""
-
-
-_ERRORS: dict[int, type[EdgernnError]] = {  # exit statuses of the child, the more special errors first
-    12: LoadedOnlyError,
-    10: InputError,
-    11: EnvironmentProblem,
-}
 
 
 @dataclass(frozen=True)
@@ -78,18 +66,11 @@ def probe(file: TfliteFile, runtime: str, *, threads: int = 1) -> FreshRun:
     """
     limit = min(_SECONDS + (count(file).macs or 0) / _SLOWEST, _LONGEST)
     try:
-        run = run_module(__name__, [runtime, str(threads)], file.content, seconds=limit)
-    except subprocess.TimeoutExpired as error:
-        raise _broken(runtime, f"no end within {limit:.0f} s") from error
-    if run.returncode < 0:
-        raise _broken(runtime, f"the runtime crashed ({signal.Signals(-run.returncode).name})")
-    if run.returncode in _ERRORS:
-        message, _, hint = run.stdout.decode(errors="replace").strip().partition("\n")
-        raise _ERRORS[run.returncode](message, hint=hint)
-    if run.returncode:
-        words = run.stderr.decode(errors="replace").strip().splitlines()
-        raise _broken(runtime, words[-1] if words else f"exit status {run.returncode}")
-    return FreshRun(**json.loads(run.stdout))
+        with guarded.Child(fresh=True) as child:
+            return child.call(_run_once, file.content, runtime, threads, seconds=limit)
+    except guarded.ChildError as error:
+        reason = error.reason.replace("it crashed", "the runtime crashed")
+        raise _broken(runtime, reason) from error
 
 
 def _broken(runtime: str, found: str) -> InputError:
@@ -137,12 +118,3 @@ def _resident_bytes() -> int:
 
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-if __name__ == "__main__":
-    try:
-        found = _run_once(sys.stdin.buffer.read(), sys.argv[1], int(sys.argv[2]))
-        print(json.dumps(asdict(found)))
-    except EdgernnError as error:
-        print(error.message, error.hint, sep="\n")
-        sys.exit(next(status for status, kind in _ERRORS.items() if isinstance(error, kind)))

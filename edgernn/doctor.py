@@ -52,6 +52,7 @@ REQUIREMENTS = (
     Requirement("tflite-runtime", "tflite_runtime", "runtime", "2.14", "verify on 32-bit Arm", only_on="*-armv7l"),
     Requirement("tensorflow", "tensorflow", "train", "2.18", "train, verify against Keras"),
     Requirement("keras", "keras", "train", "3.6", "train, verify against Keras"),
+    Requirement("tf-keras", "tf_keras", "keras2", "2.18", "verify of files of Keras 2"),
     Requirement("tflite-micro", "tflite_micro", "micro", "", "verify --runtime micro", only_on="Linux-x86_64"),
     Requirement("matplotlib", "matplotlib", "report", "3.8", "compare: plots in reports"),
     Requirement("pyserial", "serial", "serial", "3.5", "deploy --device serial:PORT"),

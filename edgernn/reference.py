@@ -22,7 +22,11 @@ Compute = Callable[[Node, list[Array], Observer | None], list[Array]]
 
 
 def evaluate(
-    graph: Graph, inputs: Mapping[str, Array], observe: Observer | None = None, longest: int | None = None
+    graph: Graph,
+    inputs: Mapping[str, Array],
+    observe: Observer | None = None,
+    longest: int | None = None,
+    compute: Compute | None = None,
 ) -> dict[str, Array]:
     """Run a float graph. Numbers that float32 cannot hold become infinite or NaN, without a warning.
 
@@ -31,13 +35,14 @@ def evaluate(
         inputs: one array `[samples, *shape]` per graph input, by name.
         observe: called with every value and its array, once per step inside scans.
         longest: steps of a scan that are computed; those behind are taken to repeat them. None computes all.
+        compute: what an operator computes, if not in 32-bit floats.
 
     Returns:
         One array `[samples, *shape]` per graph output, by name.
     """
     arrays = {value: np.asarray(inputs[value.name]) for value in graph.inputs}
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        run(graph, arrays, observe, compute_float if longest is None else _shortened(longest))
+        run(graph, arrays, observe, compute or (compute_float if longest is None else _shortened(longest)))
     return {value.name: _read(arrays, value, next(iter(inputs.values())).shape[0]) for value in graph.outputs}
 
 
@@ -62,6 +67,14 @@ def run(
             arrays[value] = array
             if observe:
                 observe(value, array)
+
+
+def compute_wide(node: Node, x: list[Array], observe: Observer | None) -> list[Array]:
+    """One operator in 64-bit floats: what 32 bits of them round is the difference."""
+    wide = [array.astype("f8") if array.dtype == "f4" else array for array in x]
+    if isinstance(node.operator, Scan):
+        return scan(node.operator, node, wide, observe, compute_wide)
+    return compute_float(node, wide, observe)
 
 
 def _read(arrays: Mapping[Value, Array], value: Value, samples: int) -> Array:
@@ -206,7 +219,8 @@ def scan(operator: Scan, node: Node, x: list[Array], observe: Observer | None, c
 
 
 def _sigmoid(x: Array) -> Array:
-    return np.asarray(0.5 * (1 + np.tanh(0.5 * x)))  # does not overflow for large negative x
+    small = np.exp(-np.abs(x))  # never overflows; and the answer is as exact near 0 as elsewhere
+    return np.asarray(np.where(x < 0, small, 1) / (1 + small))
 
 
 def _softplus(x: Array) -> Array:

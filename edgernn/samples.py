@@ -1,15 +1,16 @@
 """Sample files: what a model is calibrated and verified with, checked against its inputs before anything runs.
 
 A file is `.npz` or `.npy`: arrays with a leading sample axis, named after the model's inputs, or any one name when
-there is one input; targets under `y`. Python objects in it, which would have to be unpickled, are never loaded.
+there is one input; targets under `y`, those of several outputs under `y_` and the output's name. Python objects in it,
+which would have to be unpickled, are never loaded.
 """
 
 from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from edgernn.owned_folder import recover
 Array = NDArray[Any]
 Source = str | os.PathLike[str] | Mapping[str, Any] | Array
 TARGETS = "y"
+_NAMED = "y_"  # and the name of an output
 _MOVES = (ops.Reshape, ops.Transpose, ops.Concat, ops.Split, ops.Slice, ops.Pad, ops.Reverse, ops.Unstack, ops.Stack)
 _FORM = "give an .npz file with one array [samples, ...] per input, as numpy.savez writes it."
 
@@ -34,16 +36,27 @@ class Samples:
 
     Attributes:
         inputs: `[samples, *shape]` per input, float32, int32 or bool as the input wants it, in the inputs' order.
-        targets: `[samples, ...]`, or None.
+        targets: of the first output, `[samples, ...]`, or None.
+        named_targets: of outputs by name.
     """
 
     inputs: Mapping[str, Array]
     targets: Array | None
+    named_targets: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
         """How many samples there are."""
         return len(next(iter(self.inputs.values())))
+
+    @property
+    def has_targets(self) -> bool:
+        """Whether any output has targets."""
+        return self.targets is not None or bool(self.named_targets)
+
+    def targets_of(self, output: str, position: int) -> Array | None:
+        """The targets of an output of this name, in this place among the outputs."""
+        return self.named_targets.get(output, self.targets if position == 0 else None)
 
     def only(self, number: int) -> Samples:
         """That sample alone, without its target."""
@@ -67,18 +80,28 @@ def load_samples(
     """
     where = f"{purpose} '{source!s}'" if isinstance(source, (str, os.PathLike)) else purpose
     arrays = _arrays(source, where)
-    chosen = _by_input(arrays, graph.inputs, where)
+    targets = _targets(arrays, graph, where) if with_targets else {}
+    chosen = _by_input(arrays, graph, where)
     known = {**{value.name: count for value, count in table_rows(graph).items()}, **(rows or {})}
     inputs = {value.name: _checked(chosen[value.name], value, where, known.get(value.name)) for value in graph.inputs}
     counts = {name: array.shape[0] for name, array in inputs.items()}
-    targets = arrays.get(TARGETS) if with_targets and TARGETS not in inputs else None
-    if targets is not None:
-        targets = _checked_targets(targets, where)
-        counts[TARGETS] = targets.shape[0]
+    counts |= {name: array.shape[0] for name, array in targets.items()}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"'{name}' has {count}" for name, count in counts.items())
         raise InputError(f"{where}: arrays must have equally many samples. Found: {listed}.", hint=_FORM)
-    return Samples(inputs, targets)
+    plain = targets.pop(TARGETS, None)
+    return Samples(inputs, plain, {name.removeprefix(_NAMED): array for name, array in targets.items()})
+
+
+def _targets(arrays: Mapping[str, Array], graph: Graph, where: str) -> dict[str, Array]:
+    """The targets by the names of their arrays: `y`, and one for each output."""
+    return {name: _checked_targets(arrays[name], name, where) for name in _target_names(graph) if name in arrays}
+
+
+def _target_names(graph: Graph) -> list[str]:
+    taken = {value.name for value in graph.inputs}
+    names = [TARGETS, *(_NAMED + value.name for value in graph.outputs)]
+    return [name for name in names if name not in taken]
 
 
 def sample_arrays(source: Source) -> list[Array]:
@@ -94,7 +117,7 @@ def sample_arrays(source: Source) -> list[Array]:
 def _arrays(source: Source, where: str) -> dict[str, Array]:
     """The arrays by name; that of an `.npy` file, or one given as such, has the empty name."""
     if isinstance(source, Mapping):
-        return {str(name): np.asarray(array) for name, array in source.items()}
+        return _given(source, where)
     if not isinstance(source, (str, os.PathLike)):
         return {"": np.asarray(source)}
     path = Path(source)
@@ -128,6 +151,18 @@ class _ObjectsInsideError(Exception):
     """An array in the file is of Python objects."""
 
 
+def _given(source: Mapping[str, Any], where: str) -> dict[str, Array]:
+    """Arrays from Python; targets may be a dictionary by output, as for `fit`."""
+    named = source.get(TARGETS)
+    if isinstance(named, Mapping):
+        source = {name: array for name, array in source.items() if name != TARGETS}
+        source |= {f"{_NAMED}{name}": array for name, array in named.items()}
+    try:
+        return {str(name): np.asarray(array) for name, array in source.items()}
+    except ValueError as error:  # lists of different lengths
+        raise InputError(f"{where}: must hold arrays of numbers. Found: {error}.", hint=_FORM) from error
+
+
 def _load(path: Path) -> dict[str, Array]:
     with path.open("rb") as stream:  # NumPy leaves a file that it opened itself open when it is damaged
         loaded = _read_array(lambda: np.load(stream, allow_pickle=False), "the array")
@@ -148,12 +183,13 @@ def _read_array(read: Any, what: str) -> Any:
     return found
 
 
-def _by_input(arrays: Mapping[str, Array], inputs: Sequence[Value], where: str) -> dict[str, Array]:
+def _by_input(arrays: Mapping[str, Array], graph: Graph, where: str) -> dict[str, Array]:
     """Each input's array: by name, or the only one there is for the only input."""
-    names = [value.name for value in inputs]
+    names = [value.name for value in graph.inputs]
     if all(name in arrays for name in names):
         return {name: arrays[name] for name in names}
-    others = [name for name in arrays if name != TARGETS]
+    targets = _target_names(graph)
+    others = [name for name in arrays if name not in targets]
     if len(names) == 1:
         if len(others) == 1:
             return {names[0]: arrays[others[0]]}
@@ -227,8 +263,8 @@ def _check_ids(array: Array, first: int, last: int, what: str) -> None:
         )
 
 
-def _checked_targets(array: Array, where: str) -> Array:
-    what = f"{where}: the targets '{TARGETS}'"
+def _checked_targets(array: Array, name: str, where: str) -> Array:
+    what = f"{where}: the targets '{name}'"
     if array.dtype.kind not in "fiub" or array.ndim == 0:
         hint = "give class numbers or real numbers, [samples] or [samples, ...]."
         raise InputError(f"{what} must be an array of numbers. Found: the type {array.dtype}.", hint=hint)

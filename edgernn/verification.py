@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,16 +14,17 @@ from edgernn.converters.keras.reader import ReadModel, read_keras
 from edgernn.converters.keras.source import joined, read_source
 from edgernn.converters.tflite.counting import guessed_scheme
 from edgernn.converters.tflite.file import TfliteFile
-from edgernn.devices.host.session import RUNTIMES, Array, TensorInfo, tensor_info
+from edgernn.devices.host.session import RUNTIMES, Array
+from edgernn.distances import FEWEST, Errors, errors
 from edgernn.errors import InputError, one_of
-from edgernn.metrics import Errors, Metric, Saturation, beyond, errors, task_metric
-from edgernn.oracle import ORACLES, expected_outputs
+from edgernn.graph import Graph, Value
+from edgernn.judgement import TOLERANCES, Limits, Verdict, deciding, float_rounding, judge, output_kind
+from edgernn.metrics import Metric, task_metric
+from edgernn.oracle import ORACLES, Expected, expected_outputs, own_rounding
 from edgernn.running import Artifact, Pairs, chosen_runtime, read_artifact, run_samples
 from edgernn.samples import Samples, Source, load_samples, sample_arrays
+from edgernn.saturation import Saturation, inner_tensor, input_saturation, output_saturation
 from edgernn.streaming.window import as_window, is_stream
-
-# On the relative error: what each scheme's arithmetic costs at most on ordinary models.
-TOLERANCES: Mapping[str, float] = {"float32": 1e-4, "float16": 5e-3, "dynamic": 3e-2, "int16x8": 3e-2, "int8": 5e-2}
 
 OnProgress = Callable[[str, int, int], None]
 
@@ -35,17 +36,21 @@ class VerifyResult:
     Attributes:
         runtime: that ran the artifact.
         runtime_package: that brings it, with its version.
-        oracle: who computed the outputs to compare with: ``keras``, or ``reference``, edgernn's own.
+        oracle: who computed the outputs to compare with: ``keras``; ``tf_keras``, which is Keras 2; or ``reference``,
+            edgernn's own reader and float arithmetic.
         scheme: of quantization; guessed from the types in a file that does not say it.
         samples: how many were run.
-        tolerance: on the relative error.
+        passed: whether every output meets every criterion.
+        verdict: the criterion that decides: the worst of those that failed, else the one that came closest to it.
+        verdicts: every criterion of every output, in the outputs' order.
+        tolerance: on an output's error over its spread, where no targets are given.
+        metric: of the task, of the first output that has targets; None without targets.
+        spread_error: that of the worst output; None where none has a spread.
         max_error: the largest absolute difference in any output.
         mean_error: the mean absolute difference over all numbers of all outputs.
-        relative_error: that of the worst output.
-        outputs: the errors of each.
-        metric: of the task, where the samples have targets.
+        relative_error: that of the worst output: per sample, the largest difference over Keras's largest number.
+        outputs: the errors of each, and its metric.
         saturation: per input and output that is an integer inside the artifact.
-        passed: whether the relative error is within the tolerance.
         notes: what a user might not expect.
     """
 
@@ -54,14 +59,17 @@ class VerifyResult:
     oracle: str
     scheme: str
     samples: int
+    passed: bool
+    verdict: Verdict
+    verdicts: tuple[Verdict, ...]
     tolerance: float
+    metric: Metric | None
+    spread_error: float | None
     max_error: float
     mean_error: float
     relative_error: float
     outputs: tuple[Errors, ...]
-    metric: Metric | None
     saturation: tuple[Saturation, ...]
-    passed: bool
     notes: tuple[str, ...]
 
 
@@ -72,6 +80,7 @@ def verify(
     *,
     runtime: str | None = None,
     tolerance: float | None = None,
+    max_loss: float | None = None,
     oracle: str | None = None,
     device: str | None = None,
     architecture: str | os.PathLike[str] | None = None,
@@ -79,26 +88,33 @@ def verify(
 ) -> VerifyResult:
     """Run every sample through an artifact and through its Keras model, each from a fresh state.
 
+    Where there are targets, the task's metric decides, and the outputs may differ by three times as much as without,
+    five times where states have 8 bits.
+
     Args:
         model: a `.keras` or `.h5` file, or a Keras model.
         artifact: a `.tflite` file, ours or not, or its content; or a folder of C.
-        data: samples: an `.npz` or `.npy` file, arrays by input name, or the only input's array; targets under `y`.
+        data: samples: an `.npz` or `.npy` file, arrays by input name, or the only input's array; targets under `y`,
+            those of several outputs under `y_` and the output's name.
         runtime: litert, micro for TFLite-Micro, or c; by default c for a folder of C, else litert.
-        tolerance: on the relative error; by default that of the artifact's scheme.
+        tolerance: on the root mean square error over the outputs' standard deviation; by default that of the
+            artifact's scheme and the model's precision. Given, it holds beside targets too.
+        max_loss: what the metric may lose: points of accuracy or AUC (0.5 by default), per cent by which RMSE or
+            perplexity may grow (2 by default).
         oracle: keras, or reference for edgernn's own float arithmetic; by default Keras if it is installed.
         device: an emulated machine that runs a folder of C, ``qemu:cortex-m4``; None for this machine.
         architecture: of a `model` that holds only weights, the JSON file of Keras's `model.to_json()`.
         on_progress: is told what is being done, how many samples are done, and of how many.
 
     Raises:
-        InputError: bad model, artifact or samples, or they do not belong together.
+        InputError: bad model, artifact or samples, or they do not belong together; Keras cannot run the model.
         EnvironmentProblem: the runtime is not installed, or Keras is asked for and is not.
     """
     if runtime is not None:
         one_of("runtime", runtime, RUNTIMES)
     wanted = None if oracle is None else one_of("oracle", oracle, ORACLES)
-    if tolerance is not None and not (math.isfinite(tolerance) and tolerance >= 0):
-        raise InputError(f"tolerance: must be a number of at least 0. Found: {tolerance}.", hint="0.05 is 5 %.")
+    _check_limit("tolerance", tolerance, "0.05 is 5 %.")
+    _check_limit("max-loss", max_loss, "0.5 is half a point of accuracy, or half a per cent of an RMSE.")
     report = on_progress or _ignore
     report("reading", 0, 0)
     model = joined(model, architecture)
@@ -106,6 +122,11 @@ def verify(
     runtime = chosen_runtime(found, runtime)
     read = _read(model, found, data)
     samples = load_samples(data, read.graph, "data")
+    if max_loss is not None and not samples.has_targets:
+        raise InputError(
+            "max-loss: is of the task's metric, which needs targets. Found: no array 'y' in the data.",
+            hint="add the right answers under 'y', or limit the error with --tolerance.",
+        )
     found = as_window(found, read.graph)
     pairs = Pairs.match(read, found)
     session = found.open(runtime, device)
@@ -117,39 +138,93 @@ def verify(
     # A stream that looks ahead has not given the last steps yet when the window ends.
     truth = [theirs[:, : ours.shape[1]] for ours, theirs in zip(outputs, expected.outputs, strict=True)]
     compared = [
-        errors(value.name, ours, theirs) for value, ours, theirs in zip(read.graph.outputs, outputs, truth, strict=True)
+        errors(value.name, ours, theirs, _metric(samples, value, k, theirs, ours, read.graph, found, pairs))
+        for k, (value, ours, theirs) in enumerate(zip(read.graph.outputs, outputs, truth, strict=True))
     ]
     scheme = artifact_scheme(found)
-    limit = TOLERANCES[scheme] if tolerance is None else tolerance
-    relative = max(result.relative_error for result in compared)
+    narrow = scheme == "int8" and isinstance(found.content, TfliteFile) and found.own.get("target") != "micro"
+    limits = Limits.of(scheme, read.precision, tolerance, max_loss, narrow=narrow)
+    verdicts = _verdicts(compared, read, limits, truth)
+    if scheme == "float32" and tolerance is None and not all(verdict.passed for verdict in verdicts):
+        verdicts = _verdicts(compared, read, limits, truth, own_rounding(read, samples.inputs))
     numbers = [output.size for output in outputs]
+    spreads = [result.spread_error for result in compared if result.spread_error is not None]
     return VerifyResult(
         runtime=runtime,
         runtime_package=session.description,
         oracle=expected.oracle,
         scheme=scheme,
         samples=samples.count,
-        tolerance=limit,
+        passed=all(verdict.passed for verdict in verdicts),
+        verdict=deciding(verdicts),
+        verdicts=tuple(verdicts),
+        tolerance=limits.spread,
+        metric=next((result.metric for result in compared if result.metric is not None), None),
+        spread_error=max(spreads, default=None),
         max_error=max(result.max_error for result in compared),
         mean_error=float(np.average([result.mean_error for result in compared], weights=numbers)),
-        relative_error=relative,
+        relative_error=max(result.relative_error for result in compared),
         outputs=tuple(compared),
-        metric=_metric(samples, truth[0], outputs[0]),
         saturation=(
-            *_input_saturation(found, pairs, samples),
-            *_output_saturation(found, pairs, outputs, truth),
+            *input_saturation(found, pairs, samples),
+            *output_saturation(found, pairs, outputs, truth),
         ),
-        passed=bool(relative <= limit),
-        notes=_notes(found, read, expected.note, late=truth[0].shape != expected.outputs[0].shape),
+        notes=_notes(found, read, expected, compared, late=truth[0].shape != expected.outputs[0].shape),
     )
 
 
-def _metric(samples: Samples, truth: Array, outputs: Array) -> Metric | None:
-    targets = samples.targets
+def _check_limit(name: str, limit: float | None, hint: str) -> None:
+    if limit is not None and not (math.isfinite(limit) and limit >= 0):
+        raise InputError(f"{name}: must be a number of at least 0. Found: {limit}.", hint=hint)
+
+
+def _metric(
+    samples: Samples,
+    output: Value,
+    position: int,
+    truth: Array,
+    outputs: Array,
+    graph: Graph,
+    artifact: Artifact,
+    pairs: Pairs,
+) -> Metric | None:
+    targets = samples.targets_of(output.name, position)
     if targets is None:
         return None
-    late = targets.ndim > 1 and outputs.ndim > 2
-    return task_metric(targets[:, : outputs.shape[1]] if late else targets, truth, outputs)
+    if targets.ndim > 1 and outputs.ndim > 2:
+        targets = targets[:, : outputs.shape[1]]  # of a stream that answers late
+    place = [info.name for info in artifact.outputs].index(pairs.outputs[position])
+    resolution = inner_tensor(artifact, place, output=True).scale
+    tokens = _writes_what_it_reads(graph, samples, output)
+    return task_metric(targets, truth, outputs, tokens=tokens, resolution=resolution)
+
+
+def _writes_what_it_reads(graph: Graph, samples: Samples, output: Value) -> bool:
+    """Whether a model of ids, or of one-hot rows, gives one number per id, for each element of a sequence."""
+    if len(output.shape) < 2:
+        return False
+    for value in graph.inputs:
+        if value.dtype == "int32":
+            return True
+        if value.shape[-1:] == output.shape[-1:] and (samples.inputs[value.name].max(-1) == 1).all():
+            return bool((samples.inputs[value.name].sum(-1) == 1).all())
+    return False
+
+
+def _verdicts(
+    compared: Sequence[Errors],
+    read: ReadModel,
+    limits: Limits,
+    truth: Sequence[Array],
+    own: Sequence[float] | None = None,
+) -> list[Verdict]:
+    """Every criterion of every output; `own` is what float32 rounds in the whole of the model, if that was measured."""
+    found = []
+    for k, (result, value, answers) in enumerate(zip(compared, read.graph.outputs, truth, strict=True)):
+        kind = output_kind(read.graph, value)
+        rounding = float_rounding(kind, float(np.abs(answers).max()), read.precision)
+        found += judge(result, kind, limits, max(rounding, own[k] if own else 0.0))
+    return found
 
 
 def _ignore(stage: str, done: int, of: int) -> None:
@@ -170,13 +245,28 @@ def _read(model: Any, artifact: Artifact, data: Source) -> ReadModel:
     return read_keras(source, digest, steps=steps)
 
 
-def _notes(artifact: Artifact, read: ReadModel, oracle_note: str, *, late: bool) -> tuple[str, ...]:
-    notes = [oracle_note] if oracle_note else []
+def _notes(
+    artifact: Artifact, read: ReadModel, expected: Expected, compared: Sequence[Errors], *, late: bool
+) -> tuple[str, ...]:
+    notes = [expected.note] if expected.note else []
     if late:
         notes.append("the window's last steps are not compared: the stream gives them later.")
     source = artifact.own.get("source")
     if isinstance(source, str) and source and not read.source_hash.startswith(source):
         notes.append("the artifact says that it was made from another model than this one.")
+    if read.precision != "float32" and expected.oracle != "reference":
+        notes.append(f"Keras computes this model in {read.precision}, so its own rounding widens the tolerance.")
+    for result, answers in zip(compared, expected.outputs, strict=True):
+        if result.spread_error is None:
+            why = f"{answers.size} numbers" if answers.size < FEWEST else "always the same answer"
+            notes.append(
+                f"output '{result.name}': Keras gives {why}, which have no spread: its relative error is judged."
+            )
+        if result.metric is not None and not result.metric.telling:
+            why = "are all the same" if result.metric.name != "rmse" else "are those of Keras, or all the same"
+            notes.append(
+                f"output '{result.name}': the targets {why} and cannot tell good answers from bad: its error is judged."
+            )
     return tuple(notes)
 
 
@@ -186,45 +276,3 @@ def artifact_scheme(artifact: Artifact) -> str:
     if said in TOLERANCES or not isinstance(artifact.content, TfliteFile):
         return said if said in TOLERANCES else "float32"
     return guessed_scheme(artifact.content)
-
-
-def _inner(artifact: Artifact, position: int, *, output: bool) -> TensorInfo:
-    """An input or output, or, where it is float at the edge only, the integer tensor behind it."""
-    info = (artifact.outputs if output else artifact.inputs)[position]
-    if not isinstance(artifact.content, TfliteFile):
-        return info
-    main = artifact.content.main
-    index = (main.outputs if output else main.inputs)[position]
-    here, there = (1, 0) if output else (0, 1)
-    for operator in main.operators:
-        ends = operator.inputs, operator.outputs
-        if operator.name == ("DEQUANTIZE" if output else "QUANTIZE") and ends[here][:1] == (index,):
-            return tensor_info(info.name, main.tensors[ends[there][0]])
-    return info
-
-
-def _input_saturation(artifact: Artifact, pairs: Pairs, samples: Samples) -> list[Saturation]:
-    found = []
-    for position, info in enumerate(artifact.inputs):
-        inner = _inner(artifact, position, output=False)
-        if inner.scale and info.name in pairs.inputs:
-            low, high = inner.limits
-            values = samples.inputs[pairs.inputs[info.name]]
-            found.append(Saturation(info.name, low, high, beyond(values, low, high, 0.5 * inner.scale)))
-    return found
-
-
-def _output_saturation(
-    artifact: Artifact, pairs: Pairs, outputs: Sequence[Array], expected: Sequence[Array]
-) -> list[Saturation]:
-    found = []
-    for position, info in enumerate(artifact.outputs):
-        inner = _inner(artifact, position, output=True)
-        if inner.scale:
-            k = pairs.outputs.index(info.name)
-            low, high = inner.limits
-            at_end = (outputs[k] <= low + 0.5 * inner.scale) | (outputs[k] >= high - 0.5 * inner.scale)
-            # One unit of grace: a softmax's integers end at 255/256, and nobody misses the last one.
-            lost = np.where(at_end, expected[k], 0.5 * (low + high))
-            found.append(Saturation(info.name, low, high, beyond(lost, low, high, inner.scale)))
-    return found

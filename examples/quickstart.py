@@ -43,7 +43,7 @@ LEGEND = """\
 Bytes: the file, weights and program. Arena: the bytes of memory that the TFLite-Micro interpreter needs to run it, on
 this 64-bit machine. Time: of one inference on LiteRT here, one thread, median of {runs} runs, Python's part included; a
 micro artifact's 16-bit arithmetic is meant for microcontrollers, not for this. Keras, LiteRT, TFLite-Micro: accuracy.
-Error: the relative error against Keras, as 'edgernn verify' defines it, the larger of both runtimes."""
+Error: the relative error against Keras (docs/verifying.md), the larger of both runtimes."""
 
 
 @dataclass(frozen=True)

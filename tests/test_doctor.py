@@ -63,6 +63,7 @@ def test_findings_tell_missing_old_and_unavailable() -> None:
         "tflite-runtime": "unavailable",
         "tensorflow": "ok",
         "keras": "ok",
+        "tf-keras": "missing",
         "tflite-micro": "missing",
         "matplotlib": "missing",
         "jinja2": "missing",

@@ -15,7 +15,7 @@ from edgernn.converters.keras.calls import functional_calls, sequential_calls
 from edgernn.converters.keras.identity import Broken, check_identity, closest, is_mask_operation
 from edgernn.converters.keras.kinds import shown
 from edgernn.converters.keras.legacy import Version, renewed
-from edgernn.converters.keras.options import as_shape, clean
+from edgernn.converters.keras.options import as_shape, clean, policy_name
 from edgernn.converters.keras.source_model import KerasLayer, KerasModel, ModelInput
 from edgernn.errors import InputError, UnsupportedError
 
@@ -47,7 +47,7 @@ def parse_model(entry: object, version: Version = (3, 0)) -> KerasModel:
         broken.append((message, "wrap the layer in keras.Sequential."))
     if broken or layer is None or layer.model is None:
         raise UnsupportedError(dict.fromkeys(broken))
-    return layer.model
+    return replace(layer.model, keras_major=version[0])
 
 
 class _Parser:
@@ -120,7 +120,8 @@ class _Parser:
             return None
         if layer.class_name == "Bidirectional":
             children = _both_directions(children, where, self.broken)
-        return replace(layer, config=options, children=children)
+        dtype = policy_name(config.get("dtype"))
+        return replace(layer, config=options, children=children, dtype=dtype if isinstance(dtype, str) else "")
 
     def children(
         self, class_name: str, config: dict[str, Any], where: str, depth: int

@@ -136,11 +136,17 @@ def _plain(value: object, key: str, where: str, broken: Broken) -> Any:
     return value
 
 
-def _check_dtype(dtype: object, where: str, broken: Broken) -> None:
+def policy_name(dtype: object) -> object:
+    """The name of a type of numbers, or of a policy for them, which Keras saves as an object."""
+    if not isinstance(dtype, dict):
+        return dtype
+    config = dtype.get("config")
+    return config.get("name") if isinstance(config, dict) else dtype.get("class_name")
+
+
+def _check_dtype(saved: object, where: str, broken: Broken) -> None:
     """Weights of any float type are read; weights that Keras quantized are not."""
-    if isinstance(dtype, dict):
-        config = dtype.get("config")
-        dtype = config.get("name") if isinstance(config, dict) else dtype.get("class_name")
+    dtype = policy_name(saved)
     if dtype is not None and (not isinstance(dtype, str) or dtype not in known.DTYPES):
         message = f"layer '{where}': dtype must be a float type. Found: {shown(dtype)}."
         broken.append((message, "save the model before Keras quantizes it; edgernn quantizes by itself."))

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from edgernn.converters.keras.cost import Cost, costs
 from edgernn.converters.keras.source import read_source
@@ -17,6 +17,8 @@ from edgernn.errors import InputError, UnsupportedError
 from edgernn.graph import Builder, DType, Graph, Value
 from edgernn.graph import operators as ops
 from edgernn.graph.verify import verify
+
+Precision = Literal["float32", "float16", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class ReadModel:
             or dense; what is computed once per window, behind the last step, takes no part.
         source_hash: SHA-256 of the source.
         notes: what a user might not expect: masks that Keras drops, states that start from zero.
+        precision: the coarsest in which Keras computes a layer.
+        keras_major: the generation of Keras that wrote it.
     """
 
     graph: Graph
@@ -62,6 +66,8 @@ class ReadModel:
     macs_per_step: int
     source_hash: str
     notes: tuple[str, ...] = ()
+    precision: Precision = "float32"
+    keras_major: int = 3
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -106,7 +112,15 @@ def read_keras(source: KerasModel, digest: str = "", *, steps: int | None = None
         macs_per_step=sum(layer.macs_per_step for layer in layers),
         source_hash=digest,
         notes=tuple(findings.notes),
+        precision=_precision(source),
+        keras_major=source.keras_major,
     )
+
+
+def _precision(source: KerasModel) -> Precision:
+    computed = {layer.dtype.removeprefix("mixed_") for layer in walk(source)}
+    coarsest: tuple[Precision, ...] = ("bfloat16", "float16")
+    return next((name for name in coarsest if name in computed), "float32")
 
 
 def _shape(model_input: ModelInput, steps: int | None) -> tuple[int, ...]:

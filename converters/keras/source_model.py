@@ -66,6 +66,7 @@ class KerasLayer:
         model: the inside of a nested Functional or Sequential.
         trainable: as saved.
         shared: the file says that this layer is the same object as one that it described before.
+        dtype: in which Keras computes it, where the file says so: "float32", "mixed_float16", ...
     """
 
     class_name: str
@@ -76,6 +77,7 @@ class KerasLayer:
     model: KerasModel | None = None
     trainable: bool = True
     shared: bool = False
+    dtype: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +91,7 @@ class KerasModel:
         inputs: in the order in which Keras flattens them (a dictionary: by sorted key).
         outputs: in the same kind of order.
         output_names: one unique name per output: the dictionary's key or the layer's name.
+        keras_major: the generation of Keras that wrote it.
     """
 
     name: str
@@ -97,6 +100,7 @@ class KerasModel:
     inputs: tuple[ModelInput, ...]
     outputs: tuple[TensorRef, ...]
     output_names: tuple[str, ...]
+    keras_major: int = 3
 
     def layer(self, name: str) -> KerasLayer:
         """The layer called `name`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import click
 
@@ -12,6 +12,8 @@ from edgernn.cli.output import json_option, note, print_json, print_table, progr
 from edgernn.errors import CheckFailed
 
 if TYPE_CHECKING:
+    from edgernn.judgement import Verdict
+    from edgernn.metrics import Metric
     from edgernn.verification import VerifyResult
 
 
@@ -28,7 +30,14 @@ if TYPE_CHECKING:
     "--runtime", metavar="litert|micro|c", help="What runs the artifact.  [default: litert; c for a folder of C]"
 )
 @click.option("--device", help="Run a folder of C on an emulated machine: qemu:cortex-m4, say.")
-@click.option("--tolerance", type=float, help="Largest relative error that passes.  [default: by the scheme]")
+@click.option(
+    "--max-loss",
+    type=float,
+    help="With targets: what the metric may lose, in points; in % for RMSE and perplexity.  [default: 0.5; 2 %]",
+)
+@click.option(
+    "--tolerance", type=float, help="Largest error over the outputs' spread that passes.  [default: by the scheme]"
+)
 @click.option(
     "--oracle",
     metavar="keras|reference",
@@ -46,6 +55,7 @@ def command(
     data: Path,
     runtime: str | None,
     device: str | None,
+    max_loss: float | None,
     tolerance: float | None,
     oracle: str | None,
     architecture: Path | None,
@@ -53,8 +63,9 @@ def command(
 ) -> None:
     """Run ARTIFACT on samples and compare its outputs with those of MODEL, a .keras or .h5 file.
 
-    The relative error is the mean over samples of (largest absolute error / largest absolute Keras output). Exit status
-    1 if it is beyond the tolerance: 1e-4 for float32, 5e-3 for float16, 3e-2 for dynamic and int16x8, 5e-2 for int8.
+    With targets the task's metric decides: accuracy or, for rare events, AUC may lose half a point, RMSE or perplexity
+    grow by 2 %. Without, the error decides: the root mean square error over the standard deviation of MODEL's outputs,
+    at most 3 % for int8 and dynamic, 1 % for int16x8 and float16, 0.01 % for float32. Exit status 1 if it is more.
     """
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # before TensorFlow starts: a GPU's sums differ
     from edgernn.verification import verify
@@ -71,6 +82,7 @@ def command(
             data,
             runtime=runtime,
             tolerance=tolerance,
+            max_loss=max_loss,
             oracle=oracle,
             device=device,
             architecture=architecture,
@@ -83,10 +95,32 @@ def command(
     for text in result.notes:
         note(f"note: {text}")
     if not result.passed:
-        raise CheckFailed(
-            f"relative error: must be at most {result.tolerance:.3g}. Found: {result.relative_error:.3g}.",
-            hint=_hint(result),
-        )
+        raise CheckFailed(_failure(result), hint=_hint(result))
+
+
+def _failure(result: VerifyResult) -> str:
+    verdict = result.verdict
+    rule, found = f"must be at most {_percent(verdict.limit)}", _percent(verdict.found)
+    match verdict.criterion:
+        case "metric":
+            metric = next(each.metric for each in result.outputs if each.name == verdict.output)
+            assert metric is not None
+            what = f"{metric.name} of '{verdict.output}'"
+            change = f"{_score(metric, metric.keras)} became {_score(metric, metric.artifact)}"
+            if metric.name in ("accuracy", "auc"):
+                limit, lost = 100 * verdict.limit, 100 * verdict.found
+                return f"{what}: must lose at most {limit:.3g} points. Found: {lost:.3g}, {change}."
+            return f"{what}: must grow by at most {_percent(verdict.limit)}. Found: {found}, {change}."
+        case "spread":
+            beside = ", even where the metric is as good" if verdict.limit > result.tolerance else ""
+            return f"error of '{verdict.output}': {rule} of the outputs' spread{beside}. Found: {found}."
+        case "column":
+            column = next(each.worst_column for each in result.outputs if each.name == verdict.output)
+            return f"error of '{verdict.output}', column {column}: {rule} of that column's spread. Found: {found}."
+        case "relative":
+            return f"relative error of '{verdict.output}': {rule}. Found: {found}."
+        case _ as unreachable:
+            assert_never(unreachable)
 
 
 def _hint(result: VerifyResult) -> str:
@@ -99,7 +133,6 @@ def _hint(result: VerifyResult) -> str:
 
 
 def _document(model: Path, artifact: Path, result: VerifyResult) -> dict[str, object]:
-    metric = result.metric
     return {
         "schema": "edgernn.verify",
         "version": 1,
@@ -110,29 +143,61 @@ def _document(model: Path, artifact: Path, result: VerifyResult) -> dict[str, ob
         "oracle": result.oracle,
         "scheme": result.scheme,
         "samples": result.samples,
+        "passed": result.passed,
+        **_verdict(result.verdict),
+        "metric": _metric(result.metric),
+        "spread_error": result.spread_error,
+        "tolerance": result.tolerance,
         "max_error": result.max_error,
         "mean_error": result.mean_error,
         "relative_error": result.relative_error,
-        "tolerance": result.tolerance,
-        "metric": None if metric is None else vars(metric),
-        "passed": result.passed,
-        "outputs": [vars(errors) for errors in result.outputs],
+        "outputs": [
+            {
+                **vars(errors),
+                "metric": _metric(errors.metric),
+                "verdicts": [_verdict(each) for each in result.verdicts if each.output == errors.name],
+            }
+            for errors in result.outputs
+        ],
         "saturation": [vars(saturation) for saturation in result.saturation],
         "notes": result.notes,
     }
 
 
+def _verdict(verdict: Verdict) -> dict[str, object]:
+    return {"criterion": verdict.criterion, "found": verdict.found, "limit": verdict.limit}
+
+
+def _metric(metric: Metric | None) -> dict[str, object] | None:
+    return None if metric is None else {**vars(metric), "loss": metric.loss}
+
+
+_ORACLES = {
+    "keras": "Keras",
+    "tf_keras": "Keras 2 (tf_keras)",
+    "reference": "edgernn's float reference, not Keras",
+}
+
+
 def _print(result: VerifyResult) -> None:
-    against = "Keras" if result.oracle == "keras" else "edgernn's float reference"
+    against = _ORACLES[result.oracle]
     say(f"{result.scheme} on {result.runtime_package}, {result.samples} samples, against {against}")
     rows: list[tuple[object, ...]] = [
-        (errors.name, errors.max_error, errors.mean_error, f"{100 * errors.relative_error:.3g} %")
+        (
+            errors.name,
+            "" if errors.spread_error is None else _percent(errors.spread_error),
+            "" if errors.column_error is None else f"{_percent(errors.column_error)} (column {errors.worst_column})",
+            "" if errors.agreement is None else f"{100 * errors.agreement:.4g} %",
+            errors.max_error,
+            errors.mean_error,
+        )
         for errors in result.outputs
     ]
-    print_table("", ("Output", "Max error", "Mean error", "Relative error"), rows)
-    if result.metric is not None:
-        metric = result.metric
-        say(f"{metric.name}: {metric.artifact:.4g}, of Keras {metric.keras:.4g}")
+    print_table("", ("Output", "Error / spread", "Worst column", "Same choice", "Max error", "Mean error"), rows)
+    for errors in result.outputs:
+        if (metric := errors.metric) is not None:
+            of = f" of '{errors.name}'" if len(result.outputs) > 1 else ""
+            say(f"{metric.name}{of}: {_score(metric, metric.artifact)}, of Keras {_score(metric, metric.keras)}")
     for saturation in result.saturation:
         if saturation.fraction:
             say(
@@ -140,4 +205,28 @@ def _print(result: VerifyResult) -> None:
                 f"{saturation.low:.4g} ... {saturation.high:.4g}"
             )
     if result.passed:
-        say(f"passed: {100 * result.relative_error:.3g} % is within {100 * result.tolerance:.3g} %")
+        say(f"passed{_UNPROVED if result.oracle == 'reference' else ''}: {_reason(result)}")
+
+
+_UNPROVED = ", as far as edgernn reads the model rightly"
+
+
+def _reason(result: VerifyResult) -> str:
+    verdict = result.verdict
+    found, limit = _percent(verdict.found), _percent(verdict.limit)
+    if verdict.criterion != "metric":
+        of = "of the outputs' spread " if verdict.criterion == "spread" else "relative error "
+        return f"{found} {of}is within {limit}"
+    metric = next(each.metric for each in result.outputs if each.name == verdict.output)
+    assert metric is not None
+    if metric.name in ("accuracy", "auc"):
+        return f"{metric.name} loses {100 * verdict.found:.3g} points, within {100 * verdict.limit:.3g}"
+    return f"{metric.name} grows by {found}, within {limit}"
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.3g} %"
+
+
+def _score(metric: Metric, value: float) -> str:
+    return f"{100 * value:.4g} %" if metric.name == "accuracy" else f"{value:.4g}"

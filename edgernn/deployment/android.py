@@ -16,12 +16,13 @@ from edgernn.devices.android.project import android_files
 from edgernn.devices.host.c import CProject
 from edgernn.devices.host.session import Array
 from edgernn.devices.linux.feed import feed_of
+from edgernn.judgement import RELATIVE_TOLERANCES
 from edgernn.owned_folder import MANIFEST, check_folder, manifest, write_folder
 from edgernn.running import Artifact, artifact_samples, chosen_runtime, read_artifact, run_samples
 from edgernn.samples import Source
 from edgernn.streaming.session import StreamingSession
 from edgernn.streaming.window import is_stream, window_of
-from edgernn.verification import TOLERANCES, artifact_scheme
+from edgernn.verification import artifact_scheme
 
 _RECORDED = 8  # samples
 SCHEMA = "edgernn.android"
@@ -49,7 +50,7 @@ def write_android_project(
     check_folder(folder, SCHEMA, force=force)
     read = read_artifact(artifact)
     scheme = artifact_scheme(read)
-    tolerance = 0.0 if scheme in ("int8", "int16x8") else TOLERANCES[scheme]
+    tolerance = 0.0 if scheme in ("int8", "int16x8") else RELATIVE_TOLERANCES[scheme]
     recorded = b"".join(recorded_answers(read, data))
     parameters = read.own["parameters"] if isinstance(read.content, CProject) else count(read.content).parameters
     title = f"A recurrent model, {scheme}, {parameters} parameters"

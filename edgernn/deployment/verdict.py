@@ -9,7 +9,8 @@ import numpy as np
 
 from edgernn.deployment.job import Job
 from edgernn.devices.host.session import Array
-from edgernn.verification import TOLERANCES, artifact_scheme
+from edgernn.judgement import RELATIVE_TOLERANCES
+from edgernn.verification import artifact_scheme
 
 Word = Literal["identical", "within-tolerance", "different"]
 
@@ -77,7 +78,7 @@ def judge(job: Job, answers: tuple[tuple[Array, ...], ...], runtime: str) -> Ver
     if not exact:
         tops = [np.abs(each).max() for row in job.expected for each in row if each.dtype.kind == "f" and each.size]
         largest = float(max(tops, default=1.0)) or 1.0
-    limit = 0.0 if exact else TOLERANCES[scheme]
+    limit = 0.0 if exact else RELATIVE_TOLERANCES[scheme]
     first_beyond: Difference | None = None
     first_any: Difference | None = None
     worst = 0.0

@@ -107,12 +107,12 @@ def compile_graph(
         return write(streamed.graph, loop, metadata, streamed.states, names=names, kept=kept, signed=signed)
     if options.form == "unrolled":
         graph = unroll(graph)
-    plain = write(graph, loop, metadata, signed=signed)
     if options.target.block > 1:
         blocked = write(block_steps(graph, options.target.block), loop, metadata, signed=signed)
         if len(blocked) <= _LARGEST * _weight_bytes(graph) + 4096:
             return blocked
-    return plain
+        del blocked
+    return write(graph, loop, metadata, signed=signed)
 
 
 def _weight_bytes(graph: Graph) -> int:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edgernn.converters.keras.archive import open_archive, open_weights
 from edgernn.converters.keras.config import parse_model
 from edgernn.converters.keras.model_object import saved_copy
@@ -131,7 +133,7 @@ def fingerprint(model: KerasModel) -> str:
         add([role, layer.class_name, layer.name, layer.config, len(layer.children), layer.model is not None])
         for name, values in sorted(layer.weights.items()):
             add([name, values.shape])
-            digest.update(values.tobytes())
+            digest.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
         for child_role, child in layer.children.items():
             add_layer(child_role, child)
         if layer.model is not None:

@@ -24,6 +24,7 @@ from edgernn.errors import UnsupportedError
 
 _DAMAGED = "the file is damaged; save the model again."
 _UNBUILT = "the model was saved before it was built: call it once on data, then save it again."
+_PIECE = 1 << 18
 _CHILD_PLACES = {"forward": "forward_layer", "backward": "backward_layer"}
 _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z0-9])(?=[A-Z][a-z])")
 
@@ -68,13 +69,19 @@ def with_weights(model: KerasModel, group: Group, by_layer_name: bool, version: 
         model = _rebuilt(model, found, broken)
     for layer in walk(model):
         for role, values in layer.weights.items():
-            if not np.isfinite(values).all():
+            if not _finite(values):
                 bad = f"{np.isnan(values).sum()} NaN, {np.isinf(values).sum()} infinite of {values.size}"
                 message = f"layer '{layer.name}': weight '{role}' must be finite. Found: {bad}."
                 broken.append((message, "train again with a smaller learning rate, or take an earlier checkpoint."))
     if broken:
         raise UnsupportedError(dict.fromkeys(broken))
     return model
+
+
+def _finite(values: Array) -> bool:
+    """Whether all are finite, in pieces: no copy of a large weight."""
+    flat = values.reshape(-1)
+    return all(np.isfinite(flat[start : start + _PIECE]).all() for start in range(0, flat.size, _PIECE))
 
 
 def _read(

@@ -7,6 +7,7 @@ tensor entries and weight buffers are written once here. Readers cannot tell the
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ _NUMPY_TYPES = {
     "int16": "INT16",
     "resource": "RESOURCE",
 }
+_PIECE = 1 << 20  # bytes that are copied at a time
 _ALIGNMENT = 16  # of weight buffers, as the schema demands (`force_align: 16`)
 
 
@@ -113,12 +115,12 @@ class TfModel:
 class _Encoder:
     """Writes into one flatbuffers builder; every `memo`-ised part is written once."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: int) -> None:
         self.s = schema()
-        self.builder = flatbuffers.Builder(1 << 16)
+        self.builder = flatbuffers.Builder(room)
         self.memo: dict[Any, int] = {}
-        self.buffers: list[bytes] = [b""]
-        self.buffer_index: dict[bytes, int] = {b"": 0}
+        self.buffers: list[np.ndarray] = [np.zeros(0)]
+        self.buffer_index: dict[bytes, int] = {}
         self.codes: dict[str, int] = {}  # the version of each builtin, in the order of first use
 
     def vector(self, values: Sequence[float], dtype: str) -> int:
@@ -150,17 +152,20 @@ class _Encoder:
             self.builder.PrependUOffsetTRelative(item)
         return int(self.builder.EndVector())
 
-    def buffer(self, data: bytes) -> int:
-        if data not in self.buffer_index:
-            self.buffer_index[data] = len(self.buffers)
+    def buffer(self, data: np.ndarray) -> int:
+        if not data.size:
+            return 0
+        content = digest(data)
+        if content not in self.buffer_index:
+            self.buffer_index[content] = len(self.buffers)
             self.buffers.append(data)
-        return self.buffer_index[data]
+        return self.buffer_index[content]
 
     def tensor(self, tensor: TfTensor) -> int:
         fields: dict[str, Any] = {"Type": getattr(self.s.TensorType, _NUMPY_TYPES[tensor.dtype])}
         fields["Shape"] = self.vector(tensor.shape, "int32")
         if tensor.data is not None:
-            fields["Buffer"] = self.buffer(np.ascontiguousarray(tensor.data).tobytes())
+            fields["Buffer"] = self.buffer(tensor.data)
         if tensor.scales:
             quantization = {
                 "Scale": self.vector(tensor.scales, "float32"),
@@ -224,12 +229,13 @@ class _Encoder:
         fields = {"DeprecatedBuiltinCode": min(number, 127), "BuiltinCode": number, "Version": version}
         return self.table("OperatorCode", fields)
 
-    def data(self, content: bytes) -> int:
-        if not content:
+    def data(self, content: np.ndarray) -> int:
+        if not content.size:
             return self.table("Buffer", {})
-        self.builder.StartVector(1, len(content), _ALIGNMENT)
-        self.builder.head = head = self.builder.head - len(content)
-        self.builder.Bytes[head : head + len(content)] = content
+        self.builder.StartVector(1, content.nbytes, _ALIGNMENT)
+        self.builder.head = head = self.builder.head - content.nbytes
+        place = np.frombuffer(self.builder.Bytes, content.dtype, content.size, head)
+        place.reshape(content.shape)[...] = content  # a transposed array is laid out anew on the way
         return self.table("Buffer", {"Data": self.builder.EndVector()})
 
     def model(self, model: TfModel) -> bytes:
@@ -240,7 +246,7 @@ class _Encoder:
             fields["SignatureDefs"] = self.offsets([self.signature(signature) for signature in model.signatures])
         fields["Buffers"] = self.offsets([self.data(content) for content in self.buffers])
         self.builder.Finish(self.table("Model", fields), b"TFL3")
-        return bytes(self.builder.Output())
+        return bytes(memoryview(self.builder.Bytes)[self.builder.Head() :])
 
 
 def encode(model: TfModel) -> bytes:
@@ -249,4 +255,24 @@ def encode(model: TfModel) -> bytes:
     Raises:
         EnvironmentProblem: the schema classes are not installed.
     """
-    return _Encoder().model(model)
+    # Room for every constant beforehand: a builder that has to grow copies what it has.
+    constants = {
+        id(tensor.data): tensor.data.nbytes
+        for graph in model.subgraphs
+        for tensor in graph.tensors
+        if tensor.data is not None
+    }
+    return _Encoder((1 << 16) + sum(constants.values())).model(model)
+
+
+def digest(array: np.ndarray) -> bytes:
+    """What tells one content from another, without keeping it."""
+    rows = array.reshape(-1) if array.ndim < 2 else array
+    while len(rows) == 1 and rows.ndim > 1:
+        rows = rows[0]
+    found = hashlib.sha256()
+    if rows.size:
+        step = max(1, _PIECE * len(rows) // rows.nbytes)
+        for start in range(0, len(rows), step):
+            found.update(np.ascontiguousarray(rows[start : start + step]).reshape(-1).view(np.uint8).data)
+    return found.digest()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edgernn.converters.tflite.flatbuffer import TfOperator, TfSubgraph, TfTensor, schema
+from edgernn.converters.tflite.flatbuffer import TfOperator, TfSubgraph, TfTensor, digest, schema
 from edgernn.converters.tflite.versions import version
 from edgernn.graph import Quantization, Value
 
@@ -66,7 +66,7 @@ class Subgraph:
 
     def constant(self, data: np.ndarray, form: Quantization | None = None) -> int:
         """A constant tensor; equal ones are one tensor."""
-        key = (data.dtype.str, data.shape, data.tobytes(), form)
+        key = (data.dtype.str, data.shape, digest(data), form)
         if key not in self.known:
             self.known[key] = self.add(_with_form(TfTensor(data.shape, data.dtype.name, data), form))
         return self.known[key]

@@ -55,7 +55,8 @@ class Builder:
     def constant(self, name: str, data: np.ndarray) -> Value:
         """A constant value; float64 becomes float32, int64 becomes int32."""
         array = np.asarray(data)
-        array = array.astype({"f": "float32", "i": "int32", "u": "int32", "b": "bool"}[array.dtype.kind])
+        array = array.astype({"f": "float32", "i": "int32", "u": "int32", "b": "bool"}[array.dtype.kind], copy=False)
+        array = array.view()  # read-only here, whatever its owner does
         array.setflags(write=False)
         return Value(self._scoped(name), array.shape, array.dtype.name, array)  # type: ignore[arg-type]
 

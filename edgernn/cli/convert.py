@@ -87,8 +87,10 @@ def command(
     as_json: bool,
 ) -> None:
     """Convert MODEL, a .keras or .h5 file, to a .tflite for LiteRT and TFLite-Micro, or to C without any runtime."""
+    from edgernn import guarded
     from edgernn.conversion import convert
 
+    guarded.warm()  # before the progress bar has a thread
     with progress("starting", quiet=as_json) as bar:
         result = convert(
             model,

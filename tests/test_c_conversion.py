@@ -60,6 +60,17 @@ def models() -> dict[str, tuple[tuple[int, int], Callable[[Any], list[Any]]]]:
                 k.GRU(3, activation="relu", recurrent_activation="hard_sigmoid"),
             ],
         ),
+        "last state": ((12, 5), lambda k: [k.SimpleRNN(9)]),
+        "windows of windows": (
+            (5, 24),
+            lambda k: [
+                k.Reshape((5, 8, 3)),
+                k.TimeDistributed(k.MaxPooling1D(2)),
+                k.TimeDistributed(k.DepthwiseConv1D(2)),
+                k.TimeDistributed(k.Flatten()),
+                k.GRU(6),
+            ],
+        ),
         "masked": ((6, 4), lambda k: [k.Masking(), k.LSTM(5), k.Dense(2)]),
     }
 

@@ -20,6 +20,7 @@ from edgernn.converters.c.reference import evaluate_integers
 from edgernn.converters.keras.reader import read_model
 from edgernn.devices.host.c import CSession, read_c_project
 
+LARGEST_ERROR = 0.1  # root mean square; a scale twice too large is 0.5
 CELLS = ("GRU", "LSTM", "SimpleRNN")
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "softsign", "elu", "linear")
 layer = st.one_of(
@@ -51,7 +52,7 @@ def random_layer(keras: Any, kind: str, size: int, activation: str, flag: bool) 
 
 
 def check(model: Any, samples: np.ndarray[Any, Any], io: Any = "int8") -> None:
-    """The C of a model gives the definition's bits."""
+    """The C of a model gives the definition's bits, and these are near what Keras answers."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model.save(folder / "m.keras")
@@ -67,6 +68,11 @@ def check(model: Any, samples: np.ndarray[Any, Any], io: Any = "int8") -> None:
         for k in range(len(samples)):
             found = session.run({value.name: fed[k : k + 1]})[session.outputs[0].name]
             np.testing.assert_array_equal(found[0], expected[k])
+        answer = graph.outputs[0].quantization
+        real = expected if answer is None else answer.dequantize(expected)
+        keras = np.asarray(model.predict(samples, verbose=0))
+        error = np.sqrt(np.mean((real - keras) ** 2)) / max(float(keras.std()), 1e-2)
+        assert error < LARGEST_ERROR, f"{error:.0%} of the spread of Keras's answers"
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))

@@ -139,6 +139,7 @@ def test_import_edgernn_is_cheap(tmp_path: Path) -> None:
 
 def test_the_wheel_holds_every_module_under_edgernn_alone(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
+    assert "edgernn/LICENSE" in names  # which goes into every folder that is written
     modules = {name.removesuffix(".py").replace("/", ".") for name in names if name.endswith(".py")}
     assert modules == set(modules_on_disk())
     tops = {name.split("/")[0] for name in names}

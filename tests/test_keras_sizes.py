@@ -30,8 +30,8 @@ def test_a_table_is_small_in_integer_schemes_only() -> None:
     table, kernels, biases = 11 * 4, 4 * 3 * (4 + 3), 4 * 3
     assert weight_bytes_by_scheme(build("embedding")) == {
         "float32": 4 * (table + kernels + biases),
-        "float16": 4 * table + 2 * kernels + 4 * biases,
-        "dynamic": 4 * table + kernels + 4 * biases,
+        "float16": 2 * table + 2 * kernels + 4 * biases,
+        "dynamic": table + kernels + 4 * biases,
         "int8": table + kernels + 4 * biases,
         "int16x8": table + kernels + 8 * biases,
     }

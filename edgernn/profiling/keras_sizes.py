@@ -14,8 +14,8 @@ from edgernn.targets import SCHEMES, Scheme
 # rest: biases, and what normalizes. A bias beside 16-bit activations has 64 bits on a phone, and 32 on a micro.
 _WIDTHS: Mapping[Scheme, tuple[int, int, int]] = {
     "float32": (4, 4, 4),
-    "float16": (2, 4, 4),
-    "dynamic": (1, 4, 4),
+    "float16": (2, 2, 4),
+    "dynamic": (1, 1, 4),
     "int8": (1, 1, 4),
     "int16x8": (1, 1, 8),
 }

@@ -34,10 +34,8 @@ from edgernn.passes import (
     stream,
 )
 from edgernn.quantization import Plan, carried_on, quantize
+from edgernn.quantization.arithmetic import LARGEST_SUM
 
-# Of the magnitudes of a row's weights: times 2^15, the largest activation, it leaves the accumulator 3 % of its 31 bits
-# for the bias and for what rounding adds. A row of more than some 500 large weights gets a coarser unit for that.
-LARGEST_SUM = 0.97 * 2**16
 CScheme = Literal["float32", "int8"]
 CIo = Literal["float32", "int8", "int16"]
 

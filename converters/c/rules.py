@@ -5,7 +5,11 @@ What the operators then compute is defined in `edgernn.converters.c.reference`.
 
 from __future__ import annotations
 
-from edgernn.graph import DType, Node, Quantization
+from collections.abc import Sequence
+
+import numpy as np
+
+from edgernn.graph import DType, Node, Quantization, Value
 from edgernn.graph import operators as ops
 
 UNIT = Quantization((2.0**-15,))  # of what lies between -1 and 1; 1 itself becomes 1 - 2^-15
@@ -63,6 +67,20 @@ class CArithmetic:
                 return (1, 2)
             case _:
                 return ()
+
+    def finest(self, operator: ops.Operator, inputs: Sequence[Value]) -> float:
+        """What an accumulator is shifted to the left, since its output is finer, must fit the bits above it."""
+        if not isinstance(operator, ops.Affine | ops.Conv | ops.DepthwiseConv):
+            return 0.0
+        x, kernel, bias = inputs
+        if x.quantization is None or kernel.quantization is None:
+            return 0.0
+        rows = 1 if isinstance(operator, ops.DepthwiseConv) else 0
+        others = tuple(k for k in range(kernel.constant.ndim) if k != rows)
+        sums = np.abs(kernel.constant.astype("i8")).sum(axis=others) * 32768 + np.abs(bias.constant.astype("i8"))
+        # `multiplier` takes a ratio below 2^(30 - bits of the largest accumulator), at least one below 1/4.
+        room = 2.0 ** max(-2, 30 - int(sums.max()).bit_length())
+        return float(max(kernel.quantization.scales)) * x.quantization.scale / room * 1.001
 
     def preferred_input(self, operator: ops.Operator, dtype: DType, largest: float) -> Quantization | None:
         """A saturating function needs no more of its input than where it still changes."""

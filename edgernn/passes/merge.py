@@ -13,13 +13,16 @@ import numpy as np
 from edgernn.graph import Graph, Node, Rewrite, Value
 from edgernn.graph import operators as ops
 
+_SATURATING = ("sigmoid", "tanh", "hard_sigmoid")
+
 
 def merge_gates(graph: Graph, *, by_function: bool) -> Graph:
     """The graph with its Affines over equal operands merged, then equal functions over neighbouring rows.
 
     Args:
         graph: a scan's body.
-        by_function: merge only rows with the same function behind them: one product more, two calls less.
+        by_function: merge only rows with the same function behind them: one product more, two calls less. Else all
+            rows whose functions saturate, which can share a scale, and others by function.
     """
     return _merge_functions(_merge_affines(graph, by_function=by_function))
 
@@ -38,7 +41,9 @@ def _merge_affines(graph: Graph, *, by_function: bool) -> Graph:
     group_of: dict[Node, list[Node]] = {}
     for node in graph.nodes:
         if isinstance(node.operator, ops.Affine):
-            key = node.inputs[: node.operator.operands], function_of(node) if by_function else None
+            function = function_of(node)
+            kind: object = None if function[0] in _SATURATING and not by_function else function
+            key = node.inputs[: node.operator.operands], kind
             group_of[node] = groups.setdefault(key, [])
             group_of[node].append(node)
 

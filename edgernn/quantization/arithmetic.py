@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from edgernn.calibration import ClipMethod
-from edgernn.graph import DType, Node, Quantization
+from edgernn.graph import DType, Node, Quantization, Value
 from edgernn.graph import operators as ops
 
 
@@ -26,9 +27,21 @@ class Arithmetic(Protocol):
         """The inputs that must have the output's scale and zero point."""
         ...
 
+    def finest(self, operator: ops.Operator, inputs: Sequence[Value]) -> float:
+        """The finest output scale in which the kernel computes these inputs, weights among them, without overflow.
+
+        Where more is wanted, the result takes this scale first and is converted then; 0 if there is no limit.
+        """
+        ...
+
     def preferred_input(self, operator: ops.Operator, dtype: DType, largest: float) -> Quantization | None:
         """The input scale on which the kernel is exact, if it has one, for inputs up to `largest`."""
         ...
+
+
+# Of the magnitudes of a row's 8-bit weights, where sums have 32 bits: times 2^15, the largest activation, it leaves 3 %
+# of 31 bits for the bias and for what rounding adds. A row of more than some 500 large weights gets a coarser unit.
+LARGEST_SUM = 0.97 * 2**16
 
 
 @dataclass(frozen=True)

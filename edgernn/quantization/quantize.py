@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from edgernn.calibration import Range, Statistics
 from edgernn.graph import DType, Graph, Node, Quantization, Rewrite, Scan, Value
 from edgernn.graph import operators as ops
-from edgernn.quantization.arithmetic import Plan
+from edgernn.quantization.arithmetic import LARGEST_SUM, Plan
 from edgernn.quantization.fed_back import fed_back
 from edgernn.quantization.scales import ScaleGroups, from_range, with_margin
 from edgernn.quantization.types import choose_types
@@ -22,6 +23,8 @@ from edgernn.quantization.weights import (
     zero_bias,
 )
 
+_REACH = 32767  # of a 16-bit tensor, in its units
+_LARGEST_STEP = 2.0**13  # by which a conversion makes numbers larger
 _PRODUCTS = (ops.Affine, ops.Conv, ops.DepthwiseConv)
 
 
@@ -111,14 +114,31 @@ class _Quantizer:
         return value in self.groups
 
     def _prefer(self, graph: Graph) -> None:
+        """Give functions the input scale on which they are exact, unless it would clip what others read too."""
+        linear = self._read_by_others(graph)
         for node in graph.walk():
             value = node.inputs[0]
             if value in self.types:
-                wanted = self.plan.arithmetic.preferred_input(
-                    node.operator, self.types[value], self.groups.largest(value)
-                )
-                if wanted:
+                largest = self.groups.largest(value)
+                wanted = self.plan.arithmetic.preferred_input(node.operator, self.types[value], largest)
+                if wanted and (self.groups.find(value) not in linear or largest <= _REACH * wanted.scale):
                     self.groups.prefer(value, wanted)
+
+    def _read_by_others(self, graph: Graph) -> set[Value]:
+        """The groups that something reads which does not saturate: a sum, a product, the next step, the caller."""
+        read = list(graph.outputs)
+        for node in graph.walk():
+            if isinstance(node.operator, Scan):
+                read += node.operator.body.outputs
+                continue
+            for value in node.inputs:
+                if value not in self.types:
+                    continue
+                moved = node.outputs[0] in self.types and self.groups.find(node.outputs[0]) is self.groups.find(value)
+                saturated = self.plan.arithmetic.preferred_input(node.operator, self.types[value], 0.0)
+                if not moved and not saturated:
+                    read.append(value)
+        return {self.groups.find(value) for value in read if value in self.types}
 
     def _apart(self, graph: Graph) -> list[Value]:
         """What keeps its own scale: states, and what the user gives and gets."""
@@ -192,14 +212,39 @@ class _Quantizer:
             if value.dtype != "float32":
                 inputs.append(rewrite(value))
             else:
-                inputs.append(self._operand(value, dtype, form if k in tied else None, rewrite))
+                wanted = form if k in tied else self._saturated(operator, value)
+                inputs.append(self._operand(value, dtype, wanted, rewrite))
         if isinstance(operator, _PRODUCTS):
             operator, inputs = self._product(operator, node, inputs)
         moved = len(tied) == 1  # all parts of a split are its input's integers
         outputs = tuple(
             rewrite.settle(value, *((dtype, form) if moved else self._form(value))) for value in node.outputs
         )
-        rewrite.nodes.append(replace(node, operator=operator, inputs=tuple(inputs), outputs=outputs))
+        finest = self.plan.arithmetic.finest(operator, inputs)
+        if finest > form.scale:
+            (output,) = outputs
+            coarse = replace(output, name=f"{output.name}_coarse", quantization=self._coarser(form, dtype, finest))
+            rewrite.nodes.append(replace(node, operator=operator, inputs=tuple(inputs), outputs=(coarse,)))
+            rewrite.requantize(coarse, output)
+        else:
+            rewrite.nodes.append(replace(node, operator=operator, inputs=tuple(inputs), outputs=outputs))
+
+    def _coarser(self, form: Quantization, dtype: DType, scale: float) -> Quantization:
+        """At least that scale, around the same numbers."""
+        if self.plan.power_of_two:
+            return Quantization((2.0 ** math.ceil(math.log2(scale)),))
+        scale = float(np.nextafter(np.float32(scale), np.float32(np.inf)))
+        if dtype == "int16":
+            return Quantization((scale,))
+        low = (-128 - form.zero_point) * form.scale
+        return Quantization((scale,), int(np.clip(round(-128 - low / scale), -128, 127)))
+
+    def _saturated(self, operator: ops.Operator, value: Value) -> Quantization | None:
+        """The form on which a function is exact, if its input has a coarser one for others' sake."""
+        if value not in self.types:
+            return None
+        wanted = self.plan.arithmetic.preferred_input(operator, self.types[value], self.groups.largest(value))
+        return wanted if wanted and self.quantization(value).scale > wanted.scale else None
 
     @staticmethod
     def _operands(operator: ops.Operator) -> int:
@@ -223,8 +268,10 @@ class _Quantizer:
             return operator, [*inputs, quantize_without_bias(kernel, moments)]
         # Without a bias, one of zeros: it takes up the mean of the rounding error, and convolutions insist on one.
         bias = node.inputs[-1] if operator.bias else zero_bias(f"{node.output.name}_bias", node.output.shape[-1])
-        least = least_scale(bias, inputs[0], wide=self.plan.wide_bias)
-        channels, largest = self.plan.per_channel, self.plan.largest_sum
+        wide, channels, largest = self.plan.wide_bias, self.plan.per_channel, self.plan.largest_sum
+        if isinstance(operator, ops.Conv) and inputs[0].dtype == "int16":
+            wide, largest = False, LARGEST_SUM  # CMSIS-NN adds up in 32 bits whatever the bias has
+        least = least_scale(bias, inputs[0], wide=wide)
         if moments is None:
             kernel = quantize_kernel(kernel, operator, per_channel=channels, largest_sum=largest, least=least)
         else:
@@ -292,8 +339,19 @@ class _Typed(Rewrite):
     def convert(self, value: Value, dtype: DType, form: Quantization | None, name: str = "") -> Value:
         """A conversion node."""
         result = Value(name or f"{value.name}_{dtype}", value.shape, dtype, None, form)
-        self.nodes.append(Node(ops.Requantize(), (value,), (result,)))
+        self.requantize(value, result)
         return result
+
+    def requantize(self, value: Value, result: Value) -> None:
+        """Conversion nodes: several where one would have to multiply by so much that 32 bits overflow."""
+        before, after = value.quantization, result.quantization
+        step = 0
+        while before is not None and after is not None and before.scale > _LARGEST_STEP * after.scale:
+            step, before = step + 1, Quantization((before.scale / _LARGEST_STEP,))
+            between = replace(result, name=f"{result.name}_step{step}", dtype="int16", quantization=before)
+            self.nodes.append(Node(ops.Requantize(), (value,), (between,)))
+            value = between
+        self.nodes.append(Node(ops.Requantize(), (value,), (result,)))
 
     def rename(self, value: Value, name: str) -> Value:
         """Outputs keep the name that the user knows."""

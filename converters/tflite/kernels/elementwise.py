@@ -117,6 +117,23 @@ def scale_of_a_softmax(call: Call) -> Iterator[str]:
         yield f"{told('input 0', x)}, scale {x.scale:g}"
 
 
+@rule(EVERYWHERE, "LOGISTIC TANH SOFTMAX", "run: 4 is right, 64 is not", silent=True)
+def unit_of_a_function(call: Call) -> Iterator[str]:
+    """int16 inputs must have a scale below 5 (SOFTMAX: 2.5): what they are multiplied with overflows 32 bits."""
+    x = call.input(0)
+    if call.type(0) == "int16" and x is not None and x.scale >= (2.5 if call.name == "SOFTMAX" else 5.0):
+        yield f"{told('input 0', x)}, scale {x.scale:g}"
+
+
+@rule(EVERYWHERE, "QUANTIZE RELU LEAKY_RELU ABS MEAN", "run: 2^14 is right, 2^16 is not", silent=True)
+def ratio_of_a_rescaling(call: Call) -> Iterator[str]:
+    """The input scale must be less than 2^15 (int8: 2^22) times the output's: 32 bits overflow otherwise."""
+    x, y = call.input(0), call.output()
+    limit = {"int16": 2.0**15, "int8": 2.0**22}.get(call.type(0))
+    if limit and x is not None and y is not None and y.scale and x.scale >= limit * y.scale:
+        yield f"a ratio of {x.scale / y.scale:.6g}"
+
+
 @rule(
     MICRO,
     "FULLY_CONNECTED CONV_2D DEPTHWISE_CONV_2D ADD SUB MUL DIV MAX_POOL_2D AVERAGE_POOL_2D CONCATENATION",

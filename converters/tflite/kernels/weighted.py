@@ -31,6 +31,7 @@ _LSTM_WEIGHTS, _LSTM_BIASES = range(1, 9), range(12, 16)
 _LSTM_MORE = (9, 10, 11, 16, 17, 20, 21, 22, 23)  # peepholes, projection, normalization
 _DEEPEST_LSTM = 24
 _CONVOLUTIONS = "CONV_2D DEPTHWISE_CONV_2D"
+_LARGEST_SUM = 2.0**31
 _LARGEST_OFFSET = 0.02  # of a bias's scale from that of the products, in units of the output
 
 
@@ -217,6 +218,20 @@ def kernel_within_the_input(call: Call) -> Iterator[str]:
         return
     if any(size > room for size, room in zip(kernel.shape[1:3], x.shape[1:3], strict=False)):
         yield f"{told('input 0', x)}, {told('input 1', kernel)}"
+
+
+@rule(("CMSIS-NN",), "CONV_2D", "CMSIS-NN arm_convolve_s16.c:212", silent=True)
+def sums_of_32_bits(call: Call) -> Iterator[str]:
+    """CONV_2D of int16 must have sums that fit 32 bits at their largest, whatever type the bias has."""
+    kernel, bias = call.input(1), call.input(2)
+    if call.type(0) != "int16" or kernel is None or kernel.dtype != "int8" or not kernel.data_bytes:
+        return
+    rows = np.abs(np.frombuffer(call.file.data(kernel), np.int8).astype("f8")).reshape(kernel.shape[0], -1).sum(axis=1)
+    sums = rows * 2.0**15
+    if bias is not None and bias.data_bytes:
+        sums = sums + np.abs(np.frombuffer(call.file.data(bias), f"<i{bias.data_bytes // bias.size}").astype("f8"))
+    if sums.max(initial=0.0) >= _LARGEST_SUM:
+        yield f"{told('input 1', kernel)}, a sum of {sums.max():.4g}"
 
 
 @rule(EVERYWHERE, "FULLY_CONNECTED", "kernels/kernel_util.cc: GetQuantizedConvolutionMultiplier; run")

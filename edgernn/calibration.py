@@ -11,6 +11,7 @@ import numpy as np
 from edgernn.errors import UnsupportedError
 from edgernn.graph import Graph, Value
 from edgernn.graph import operators as ops
+from edgernn.recordings import evaluate_recordings
 from edgernn.reference import evaluate
 
 ClipMethod = Literal["minmax", "percentile", "mse"]
@@ -77,13 +78,16 @@ def multiplied_values(graph: Graph) -> set[Value]:
     }
 
 
-def calibrate(graph: Graph, samples: Mapping[str, np.ndarray], longest: int | None = None) -> Statistics:
+def calibrate(
+    graph: Graph, samples: Mapping[str, np.ndarray], longest: int | None = None, recordings: int = 0
+) -> Statistics:
     """Run the float reference over `samples` and pool each float tensor's values over samples and steps.
 
     Args:
         graph: a float graph.
         samples: `[samples, *shape]` per graph input.
         longest: steps of a loop that are enough to look at; None looks at all.
+        recordings: that the samples are windows of, in their order, over which states are carried; 0 begins each anew.
 
     Raises:
         UnsupportedError: a layer's weights or what it computes are beyond `LARGEST`, which no scale can follow.
@@ -113,7 +117,9 @@ def calibrate(graph: Graph, samples: Mapping[str, np.ndarray], longest: int | No
     widest = max((value.size for node in graph.walk() for value in node.outputs), default=1)
     batch = max(1, _BATCH_ELEMENTS // max(widest, 1))
     count = next(iter(samples.values())).shape[0]
-    for start in range(0, count, batch):
+    if recordings:
+        evaluate_recordings(graph, samples, recordings, observe)
+    for start in range(0, 0 if recordings else count, batch):
         evaluate(graph, {name: array[start : start + batch] for name, array in samples.items()}, observe, longest)
     _check_ranges(graph, lows, highs)
     ranges = {value: Range(lows[value], highs[value], np.concatenate(kept[value])) for value in lows}

@@ -64,7 +64,11 @@ class Options:
 
 
 def compile_graph(
-    graph: Graph, options: Options, calibration: Mapping[str, np.ndarray] | None, metadata: Mapping[str, Any]
+    graph: Graph,
+    options: Options,
+    calibration: Mapping[str, np.ndarray] | None,
+    metadata: Mapping[str, Any],
+    recordings: int = 0,
 ) -> bytes:
     """The artifact of a float graph.
 
@@ -73,6 +77,7 @@ def compile_graph(
         options: what to make of it.
         calibration: samples per graph input; needed by the integer schemes only.
         metadata: what the file shall say about itself; the masks are added here.
+        recordings: that the samples are windows of, over which a stateful model carries its state; 0 where none does.
 
     Raises:
         GraphError: the graph is not sound.
@@ -85,13 +90,15 @@ def compile_graph(
     if options.scheme in INTEGER_SCHEMES:
         if calibration is None:
             raise ValueError("an integer scheme needs calibration samples")
-        graph, masks = _integers(graph, options, calibration)
+        graph, masks = _integers(graph, options, calibration, recordings)
     else:
         hoist = options.scheme == "dynamic"  # x and h are quantized on the fly, each by its own range
         graph = _hoisted(graph) if hoist else map_bodies(graph, join_operands)
         graph = decompose_functions(graph, FLOAT_KERNELS)
         if options.scheme == "dynamic":
-            graph = dynamic_weights(graph, _moments(graph, calibration), per_channel=options.target.per_channel)
+            graph = dynamic_weights(
+                graph, _moments(graph, calibration, recordings), per_channel=options.target.per_channel
+            )
         elif options.scheme == "float16":
             graph = half_weights(graph)
     if masks:
@@ -120,13 +127,13 @@ def _weight_bytes(graph: Graph) -> int:
     return sum(constants.values())
 
 
-def _moments(graph: Graph, calibration: Mapping[str, np.ndarray] | None) -> Mapping[Value, np.ndarray]:
+def _moments(graph: Graph, calibration: Mapping[str, np.ndarray] | None, recordings: int) -> Mapping[Value, np.ndarray]:
     """What to round a dynamic model's weights by: the user's samples, or white noise where there are none."""
     fused = any(isinstance(node.operator, ops.FusedLstm) for node in graph.nodes)
     if fused or not multiplied_values(graph):
         return {}
     if calibration:
-        return calibrate(graph, calibration).moments
+        return calibrate(graph, calibration, recordings=recordings).moments
     noise = white_noise(graph)
     samples = max((len(array) for array in noise.values()), default=1)
     return calibrate(graph, noise, longest=max(1, NOISY_STEPS // samples)).moments
@@ -137,7 +144,7 @@ def _hoisted(graph: Graph) -> Graph:
 
 
 def _integers(
-    graph: Graph, options: Options, calibration: Mapping[str, np.ndarray]
+    graph: Graph, options: Options, calibration: Mapping[str, np.ndarray], recordings: int
 ) -> tuple[Graph, tuple[MaskInput, ...]]:
     target = options.target
     wide: DType = "int16"
@@ -154,10 +161,11 @@ def _integers(
         graph, masks = lift_masks(graph)
         for mask in masks:
             samples[mask.name] = (samples[mask.source] != np.float32(mask.value)).any(-1)
-    samples = dict(carried_on(graph, samples))
+    if not recordings:
+        samples = dict(carried_on(graph, samples))
     _refuse_masks_on_integers(graph, options)
     if body == "int16":
-        first = calibrate(graph, samples).ranges
+        first = calibrate(graph, samples, recordings=recordings).ranges
         graph = map_bodies(graph, lambda inner: join_operands(inner, lambda node: alike(node, first)))
         graph = map_bodies(graph, separate_operands)
         graph = decompose_functions(graph, ("sigmoid", "tanh", *_TABLES))
@@ -175,7 +183,7 @@ def _integers(
         clip=options.clip,
         sharing=_SHARING if body == "int16" else 1.0,
     )
-    statistics = calibrate(graph, samples)
+    statistics = calibrate(graph, samples, recordings=recordings)
     if body == "int16" and target.bias_columns:
         graph, statistics = fold_biases(graph, statistics)
     return quantize(graph, statistics, plan, float_io=options.io == "float32"), masks

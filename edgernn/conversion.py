@@ -118,7 +118,8 @@ def convert(
     samples = _calibration(calibration, read)
     report("compiling" if samples is None else f"calibrating with {samples.count} samples and compiling")
     inputs = samples.inputs if samples is not None else None
-    content = compile_graph(read.graph, options, inputs, describe(read, options))
+    recordings = samples.recordings if samples is not None and options.stream is not None else 0
+    content = compile_graph(read.graph, options, inputs, describe(read, options), recordings)
     keep_promise(content, libraries)
     report("opening it")
     not_opened = check_opens(content, options.target.name, read.graph, samples, read.macs)
@@ -137,7 +138,7 @@ def convert(
         io=options.io,
         clip=options.clip if options.scheme in INTEGER_SCHEMES else None,
         seconds=time.perf_counter() - start,
-        notes=(*read.notes, *not_opened),
+        notes=(*read.notes, *(samples.notes if samples is not None else ()), *not_opened),
     )
 
 
@@ -171,7 +172,11 @@ def _read(model: Any, steps: int | None, calibration: Source | None, *, streamin
 
 
 def _calibration(source: Source | None, read: ReadModel) -> Samples | None:
-    return None if source is None else load_samples(source, read.graph, "calibration", with_targets=False)
+    return (
+        None
+        if source is None
+        else load_samples(source, read.graph, "calibration", with_targets=False, stateful=read.stateful)
+    )
 
 
 def _options(quantize: str, target: str, form: str | None, io: str | None, clip: str | None) -> Options:

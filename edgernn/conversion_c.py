@@ -58,9 +58,16 @@ def convert_c(
     read = read_model(model, steps=steps)
     samples = None
     if scheme == "int8" and calibration is not None:
-        samples = load_samples(calibration, read.graph, "calibration", with_targets=False)
+        samples = load_samples(calibration, read.graph, "calibration", with_targets=False, stateful=read.stateful)
     report("compiling" if samples is None else f"calibrating with {samples.count} samples and compiling")
-    graph, masks = lower(read.graph, scheme, wanted_io, kept, samples.inputs if samples is not None else None)
+    graph, masks = lower(
+        read.graph,
+        scheme,
+        wanted_io,
+        kept,
+        samples.inputs if samples is not None else None,
+        samples.recordings if samples is not None else 0,
+    )
     hop, lookahead = (streams.hop, streams.lookahead) if streams is not None else (None, 0)
     if streams is not None:
         streams.apply(graph)  # refuses what has no step, which is otherwise only noted
@@ -92,6 +99,7 @@ def convert_c(
         notes=(
             *kept_files,
             *read.notes,
+            *(samples.notes if samples is not None else ()),
             *(note_of(called, prefix) if name is None else ()),
             *([f"there is no step function: {program.no_step}."] if program.step is None else []),
         ),

@@ -21,6 +21,7 @@ from edgernn.errors import InputError
 from edgernn.graph import Graph, Value
 from edgernn.graph import operators as ops
 from edgernn.owned_folder import recover
+from edgernn.recordings import as_windows
 
 Array = NDArray[Any]
 Source = str | os.PathLike[str] | Mapping[str, Any] | Array
@@ -38,11 +39,15 @@ class Samples:
         inputs: `[samples, *shape]` per input, float32, int32 or bool as the input wants it, in the inputs' order.
         targets: of the first output, `[samples, ...]`, or None.
         named_targets: of outputs by name.
+        recordings: that the samples are windows of, in their order, of a stateful model; 0 of others.
+        notes: what was left out.
     """
 
     inputs: Mapping[str, Array]
     targets: Array | None
     named_targets: Mapping[str, Array] = field(default_factory=dict)
+    recordings: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
@@ -64,7 +69,13 @@ class Samples:
 
 
 def load_samples(
-    source: Source, graph: Graph, purpose: str, *, with_targets: bool = True, rows: Mapping[str, int] | None = None
+    source: Source,
+    graph: Graph,
+    purpose: str,
+    *,
+    with_targets: bool = True,
+    rows: Mapping[str, int] | None = None,
+    stateful: int = 0,
 ) -> Samples:
     """Load samples and check them against a model's inputs.
 
@@ -74,6 +85,8 @@ def load_samples(
         purpose: what messages call the samples: ``calibration`` or ``data``.
         with_targets: whether to take and check the targets too.
         rows: of the tables that inputs pick from, by input, where the graph does not say it.
+        stateful: the batch size of a model that carries its state from window to window; 0 for others. Of that,
+            recordings of any length are taken too.
 
     Raises:
         InputError: missing, damaged, empty, or not what the model takes; says which array and how it should be.
@@ -82,6 +95,12 @@ def load_samples(
     arrays = _arrays(source, where)
     targets = _targets(arrays, graph, where) if with_targets else {}
     chosen = _by_input(arrays, graph, where)
+    recordings = 0
+    notes: tuple[str, ...] = ()
+    if stateful:
+        outputs = {TARGETS: graph.outputs[0], **{_NAMED + value.name: value for value in graph.outputs}}
+        windows = as_windows(chosen, targets, outputs, graph, stateful)
+        chosen, targets, recordings, notes = windows.inputs, windows.targets, windows.recordings, windows.notes
     known = {**{value.name: count for value, count in table_rows(graph).items()}, **(rows or {})}
     inputs = {value.name: _checked(chosen[value.name], value, where, known.get(value.name)) for value in graph.inputs}
     counts = {name: array.shape[0] for name, array in inputs.items()}
@@ -90,7 +109,8 @@ def load_samples(
         listed = ", ".join(f"'{name}' has {count}" for name, count in counts.items())
         raise InputError(f"{where}: arrays must have equally many samples. Found: {listed}.", hint=_FORM)
     plain = targets.pop(TARGETS, None)
-    return Samples(inputs, plain, {name.removeprefix(_NAMED): array for name, array in targets.items()})
+    named = {name.removeprefix(_NAMED): array for name, array in targets.items()}
+    return Samples(inputs, plain, named, recordings, notes)
 
 
 def _targets(arrays: Mapping[str, Array], graph: Graph, where: str) -> dict[str, Array]:

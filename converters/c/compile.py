@@ -88,6 +88,7 @@ def lower(
     io: CIo,
     clip: ClipMethod,
     calibration: Mapping[str, np.ndarray] | None,
+    recordings: int = 0,
 ) -> tuple[Graph, tuple[MaskInput, ...]]:
     """The graph that C computes: integers as `edgernn.converters.c.reference` defines them, or float.
 
@@ -97,6 +98,7 @@ def lower(
         io: type of inputs; outputs are float32 or int16.
         clip: how much of the range of an 8-bit input is kept.
         calibration: samples per input; int8 needs them.
+        recordings: that the samples are windows of, over which a stateful model carries its state; 0 where none does.
 
     Raises:
         GraphError: the graph is not sound.
@@ -115,8 +117,9 @@ def lower(
         graph, masks = lift_masks(graph)
         for mask in masks:
             samples[mask.name] = (samples[mask.source] != np.float32(mask.value)).any(-1)
-    samples = dict(carried_on(graph, samples))
-    ranges = calibrate(graph, samples).ranges
+    if not recordings:
+        samples = dict(carried_on(graph, samples))
+    ranges = calibrate(graph, samples, recordings=recordings).ranges
     graph = map_bodies(graph, lambda body: join_operands(body, lambda node: alike(node, ranges)))
     graph = map_bodies(graph, separate_operands)
     plan = Plan(
@@ -133,7 +136,7 @@ def lower(
         largest_sum=LARGEST_SUM,
         power_of_two=True,
     )
-    return quantize(graph, calibrate(graph, samples), plan, float_io=io == "float32"), masks
+    return quantize(graph, calibrate(graph, samples, recordings=recordings), plan, float_io=io == "float32"), masks
 
 
 def write_functions(

@@ -190,7 +190,8 @@ class _Parser:
             message = f"input '{place}': must have a shape and a dtype. Found: {shown(shape)}, {shown(dtype)}."
             self.broken.append((message, "give the shape to keras.Input."))
             return
-        yield ModelInput(name, steps, dtype)
+        batch = shape[0] if isinstance(shape, list) and isinstance(shape[0], int) else None
+        yield ModelInput(name, steps, dtype, batch)
 
 
 def _both_directions(children: Mapping[str, KerasLayer], where: str, broken: Broken) -> dict[str, KerasLayer]:

@@ -57,6 +57,7 @@ class ReadModel:
         notes: what a user might not expect: masks that Keras drops, states that start from zero.
         precision: the coarsest in which Keras computes a layer.
         keras_major: the generation of Keras that wrote it.
+        stateful: the size of the batches in which Keras carries a state from one window to the next; 0 where none is.
     """
 
     graph: Graph
@@ -68,6 +69,7 @@ class ReadModel:
     notes: tuple[str, ...] = ()
     precision: Precision = "float32"
     keras_major: int = 3
+    stateful: int = 0
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -114,7 +116,14 @@ def read_keras(source: KerasModel, digest: str = "", *, steps: int | None = None
         notes=tuple(findings.notes),
         precision=_precision(source),
         keras_major=source.keras_major,
+        stateful=_stateful(source),
     )
+
+
+def _stateful(source: KerasModel) -> int:
+    if not any(layer.config.get("stateful") for layer in walk(source)):
+        return 0
+    return next((each.batch for each in source.inputs if each.batch), 1)
 
 
 def _precision(source: KerasModel) -> Precision:

@@ -45,11 +45,15 @@ class Call:
 
 @dataclass(frozen=True)
 class ModelInput:
-    """An input of a model: name, shape without the batch axis (None: unknown), dtype such as "float32" or "int32"."""
+    """An input of a model: name, shape without the batch axis (None: unknown), dtype such as "float32" or "int32".
+
+    A model whose batches have one size, as a stateful one must, has it as `batch`.
+    """
 
     name: str
     shape: tuple[int | None, ...]
     dtype: str
+    batch: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

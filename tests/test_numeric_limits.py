@@ -122,6 +122,27 @@ def test_extreme_models_run(
     assert all(np.isfinite(array).all() for array in found.values())
 
 
+@pytest.mark.parametrize(("scheme", "target", "io"), WAYS)
+@pytest.mark.parametrize("weights", [1e-6, 1.0, 1e4])
+@pytest.mark.parametrize("depthwise", [False, True])
+def test_extreme_convolutions_run(
+    depthwise: bool, weights: float, scheme: Scheme, target: str, io: Io, tmp_path: Path
+) -> None:
+    """One scale per channel, and more than the 516 columns whose sums may pass 32 bits."""
+    random, channels = np.random.default_rng(5), 130
+    x = Value("x", (9, channels), "float32")
+    y = Value("y", (5, channels if depthwise else 4), "float32")
+    shape = (5, channels) if depthwise else (4, 5, channels)
+    kernel = Value("kernel", shape, "float32", (weights * np.sign(random.standard_normal(shape))).astype("f4"))
+    bias = Value("bias", y.shape[1:], "float32", random.standard_normal(y.shape[1:]).astype("f4"))
+    operator = ops.DepthwiseConv(1, 1, True) if depthwise else ops.Conv(1, 1, True)
+    graph = Graph("convolution", (x,), (y,), (Node(operator, (x, kernel, bias), (y,)),))
+    data = random.standard_normal((8, 9, channels)).astype("f4")
+    wanted = evaluate(graph, {"x": data[:2]})["y"]
+    for runtime, found in check_way(graph, data, scheme, target, io, tmp_path).items():
+        assert np.abs(found - wanted).max() <= 0.1 * np.abs(wanted).max(), runtime
+
+
 @pytest.mark.parametrize(("scheme", "target", "io"), [way for way in WAYS if way[:2] != ("int8", "phone")])
 @pytest.mark.parametrize("weights", [4.0, 40.0])
 def test_a_large_relu_lstm_answers(weights: float, scheme: Scheme, target: str, io: Io, tmp_path: Path) -> None:

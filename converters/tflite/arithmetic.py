@@ -89,7 +89,7 @@ class TfliteArithmetic:
 
     def finest(self, operator: ops.Operator, inputs: Sequence[Value]) -> float:
         """Where sums abort (see the rule `ratio_of_a_sum`), and where 32 bits overflow before an output saturates."""
-        scales = [value.quantization.scale for value in inputs if value.quantization is not None]
+        scales = [value.quantization.scales[0] for value in inputs if value.quantization is not None]
         dtype = inputs[0].dtype
         if not scales or dtype not in ("int8", "int16"):
             return 0.0

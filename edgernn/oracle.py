@@ -17,6 +17,7 @@ from edgernn.converters.keras.reader import ReadModel
 from edgernn.converters.keras.source import load_model
 from edgernn.devices.host.stderr import captured_stderr
 from edgernn.errors import EnvironmentProblem, InputError, missing_extra
+from edgernn.recordings import evaluate_recordings
 from edgernn.reference import compute_wide, evaluate
 
 Array = NDArray[Any]
@@ -43,7 +44,12 @@ class Expected:
 
 
 def expected_outputs(
-    model: Any, read: ReadModel, inputs: Mapping[str, Array], wanted: Oracle | None, on_count: OnCount
+    model: Any,
+    read: ReadModel,
+    inputs: Mapping[str, Array],
+    wanted: Oracle | None,
+    on_count: OnCount,
+    recordings: int = 0,
 ) -> Expected:
     """Run a Keras model over samples; by default Keras does it, and edgernn's reference where Keras cannot.
 
@@ -54,6 +60,7 @@ def expected_outputs(
         inputs: `[samples, *shape]` per input.
         wanted: whom to ask; None for whoever can.
         on_count: is told how many samples are done, and of how many.
+        recordings: that the samples are windows of, over which a stateful model carries its state; 0 begins each anew.
 
     Raises:
         InputError: Keras was asked for and cannot load the model, or it loads it and cannot run it.
@@ -67,10 +74,10 @@ def expected_outputs(
                 raise
             note = f"compared with edgernn's float reference, not with Keras, {_UNSEEN}: {error.message}"
         else:
-            return Expected(_keras_outputs(keras_model, read, inputs, on_count), oracle, "")
+            return Expected(_keras_outputs(keras_model, read, inputs, on_count, recordings), oracle, "")
     else:
         note = ""
-    return Expected(_reference_outputs(read, inputs, on_count), "reference", note)
+    return Expected(_reference_outputs(read, inputs, on_count, recordings), "reference", note)
 
 
 _UNSEEN = "so a model that edgernn reads wrongly is not noticed"
@@ -128,18 +135,27 @@ def first_line(error: BaseException) -> str:
     return (next(filter(None, lines), "") or type(error).__name__)[:160]
 
 
-def _keras_outputs(model: Any, read: ReadModel, inputs: Mapping[str, Array], on_count: OnCount) -> tuple[Array, ...]:
-    """Run in batches of one size, since a model may have a fixed one; each batch starts from a state of zeros."""
+def _keras_outputs(
+    model: Any, read: ReadModel, inputs: Mapping[str, Array], on_count: OnCount, recordings: int
+) -> tuple[Array, ...]:
+    """Run in batches of one size, since a model may have a fixed one; each recording starts from a state of zeros."""
+    total = next(iter(inputs.values())).shape[0]
+    count = recordings or total  # each of as many windows as there are
+    windows = total // count
     arrays = [inputs[value.name] for value in read.graph.inputs]
-    count = arrays[0].shape[0]
+    arrays = [array.reshape(count, windows, *array.shape[1:]) for array in arrays]
     batch = model.inputs[0].shape[0] or min(_BATCH, count)
     pieces: list[list[Array]] = []
     for start in range(0, count, batch):
         rows = np.minimum(np.arange(start, start + batch), count - 1)  # the last batch is filled up
         _forget(model)
-        pieces.append(_predicted(model, [array[rows] for array in arrays]))
-        on_count(min(start + batch, count), count)
-    return tuple(np.concatenate(column)[:count].astype(np.float32) for column in zip(*pieces, strict=True))
+        parts = []
+        for k in range(windows):
+            parts.append(_predicted(model, [array[rows, k] for array in arrays]))
+            on_count(min(start * windows + (k + 1) * batch, total), total)
+        pieces.append([np.stack(column, axis=1) for column in zip(*parts, strict=True)])
+    columns = (np.concatenate(column)[:count] for column in zip(*pieces, strict=True))
+    return tuple(column.reshape(total, *column.shape[2:]).astype(np.float32) for column in columns)
 
 
 def _predicted(model: Any, arrays: list[Array]) -> list[Array]:
@@ -185,7 +201,12 @@ def _forget(model: Any) -> None:
                 forget()
 
 
-def _reference_outputs(read: ReadModel, inputs: Mapping[str, Array], on_count: OnCount) -> tuple[Array, ...]:
+def _reference_outputs(
+    read: ReadModel, inputs: Mapping[str, Array], on_count: OnCount, recordings: int
+) -> tuple[Array, ...]:
+    if recordings:
+        found = evaluate_recordings(read.graph, inputs, recordings)
+        return tuple(found[name].astype(np.float32) for name in read.outputs)
     count = next(iter(inputs.values())).shape[0]
     pieces = []
     for start in range(0, count, _BATCH):

@@ -205,9 +205,17 @@ def _matched(values: Sequence[Value], infos: Sequence[TensorInfo], what: str) ->
 
 
 def run_samples(
-    session: Session, pairs: Pairs, samples: Samples, on_count: Callable[[int, int], None]
+    session: Session, pairs: Pairs, samples: Samples, on_count: Callable[[int, int], None], together: int = 1
 ) -> tuple[Array, ...]:
-    """The artifact's outputs `[samples, *shape]` in the model's order, as real numbers."""
+    """The artifact's outputs `[samples, *shape]` in the model's order, as real numbers.
+
+    Args:
+        session: of the artifact.
+        pairs: which tensor is which.
+        samples: to run.
+        on_count: is told how many are done, and of how many.
+        together: so many belong together, and only the first of them begins from a fresh state.
+    """
     fed = {}
     for info in session.inputs:
         if info.name in pairs.masks:
@@ -219,19 +227,23 @@ def run_samples(
     rows: list[list[Array]] = []
     for start in range(0, samples.count, _AT_ONCE):
         end = min(start + _AT_ONCE, samples.count)
-        for outputs in _answers(session, [{name: a[k : k + 1] for name, a in fed.items()} for k in range(start, end)]):
+        batch = [{name: a[k : k + 1] for name, a in fed.items()} for k in range(start, end)]
+        for outputs in _answers(session, batch, start, together):
             rows.append([infos[name].dequantize(outputs[name]) for name in pairs.outputs])
             on_count(len(rows), samples.count)
     return tuple(np.concatenate(column) for column in zip(*rows, strict=True))
 
 
-def _answers(session: Session, samples: Sequence[Mapping[str, Array]]) -> Iterator[dict[str, Array]]:
-    """Each from a fresh state; an emulated machine takes them in one go, since starting it is what takes long."""
+def _answers(
+    session: Session, samples: Sequence[Mapping[str, Array]], first: int, together: int
+) -> Iterator[dict[str, Array]]:
+    """To samples from number `first` on; an emulated machine takes them in one go, since starting it takes long."""
     from edgernn.devices.emulators.model import EmulatedSession
 
     if isinstance(session, EmulatedSession):
         yield from session.run_many(samples)
         return
-    for sample in samples:
-        session.reset()
+    for number, sample in enumerate(samples, first):
+        if number % together == 0:
+            session.reset()
         yield session.run(sample)

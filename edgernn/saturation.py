@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgernn.converters.tflite.file import TfliteFile
-from edgernn.devices.host.session import Array, TensorInfo, tensor_info
+from edgernn.devices.host.session import Array, Session, TensorInfo, tensor_info
 from edgernn.running import Artifact, Pairs
 from edgernn.samples import Samples
+from edgernn.streaming.window import WindowSession
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,14 @@ class Saturation:
         high: the largest.
         fraction: of an input, the share of the samples' numbers beyond; of an output, the share of the answers at an
             end where Keras's answer is beyond it; of a stream's state, the share of the steps that leave it at an end.
+        of_state: whether it is a stream's state; that of C does not tell its numbers.
     """
 
     name: str
     low: float
     high: float
     fraction: float
+    of_state: bool = False
 
 
 def beyond(values: Array, low: float, high: float, slack: float) -> float:
@@ -78,3 +81,14 @@ def output_saturation(
             lost = np.where(at_end, expected[k], 0.5 * (low + high))
             found.append(Saturation(info.name, low, high, beyond(lost, low, high, inner.scale)))
     return found
+
+
+def state_saturation(session: Session) -> list[Saturation]:
+    """Of each state of a stream that lay at an end of its range: after how many of the steps."""
+    if not isinstance(session, WindowSession):
+        return []
+    limits = {info.name: info.limits for info in session.states}
+    return [
+        Saturation(name, *limits.get(name, (-np.inf, np.inf)), count / session.advanced, of_state=True)
+        for name, count in session.ended.items()
+    ]

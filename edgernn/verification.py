@@ -23,8 +23,8 @@ from edgernn.metrics import Metric, task_metric
 from edgernn.oracle import ORACLES, Expected, expected_outputs, own_rounding
 from edgernn.running import Artifact, Pairs, chosen_runtime, read_artifact, run_samples
 from edgernn.samples import Samples, Source, load_samples, sample_arrays
-from edgernn.saturation import Saturation, inner_tensor, input_saturation, output_saturation
-from edgernn.streaming.window import as_window, is_stream
+from edgernn.saturation import Saturation, inner_tensor, input_saturation, output_saturation, state_saturation
+from edgernn.streaming.window import as_recording, as_window, is_stream
 
 OnProgress = Callable[[str, int, int], None]
 
@@ -121,19 +121,22 @@ def verify(
     found = read_artifact(artifact)
     runtime = chosen_runtime(found, runtime)
     read = _read(model, found, data)
-    samples = load_samples(data, read.graph, "data")
+    samples = load_samples(data, read.graph, "data", stateful=read.stateful)
     if max_loss is not None and not samples.has_targets:
         raise InputError(
             "max-loss: is of the task's metric, which needs targets. Found: no array 'y' in the data.",
             hint="add the right answers under 'y', or limit the error with --tolerance.",
         )
-    found = as_window(found, read.graph)
+    stream = as_recording(found, read.graph) if samples.recordings and device is None else None
+    recordings = samples.recordings if stream is not None else 0
+    found = stream or as_window(found, read.graph)
     pairs = Pairs.match(read, found)
     session = found.open(runtime, device)
-    outputs = run_samples(session, pairs, samples, lambda done, of: report(f"running on {runtime}", done, of))
+    together = samples.count // recordings if recordings else 1
+    outputs = run_samples(session, pairs, samples, lambda done, of: report(f"running on {runtime}", done, of), together)
     report("starting Keras", 0, 0)
     expected = expected_outputs(
-        model, read, samples.inputs, wanted, lambda done, of: report("running the Keras model", done, of)
+        model, read, samples.inputs, wanted, lambda done, of: report("running the Keras model", done, of), recordings
     )
     # A stream that looks ahead has not given the last steps yet when the window ends.
     truth = [theirs[:, : ours.shape[1]] for ours, theirs in zip(outputs, expected.outputs, strict=True)]
@@ -168,8 +171,9 @@ def verify(
         saturation=(
             *input_saturation(found, pairs, samples),
             *output_saturation(found, pairs, outputs, truth),
+            *state_saturation(session),
         ),
-        notes=_notes(found, read, expected, compared, late=truth[0].shape != expected.outputs[0].shape),
+        notes=_notes(found, read, expected, compared, samples.notes, late=truth[0].shape != expected.outputs[0].shape),
     )
 
 
@@ -246,9 +250,15 @@ def _read(model: Any, artifact: Artifact, data: Source) -> ReadModel:
 
 
 def _notes(
-    artifact: Artifact, read: ReadModel, expected: Expected, compared: Sequence[Errors], *, late: bool
+    artifact: Artifact,
+    read: ReadModel,
+    expected: Expected,
+    compared: Sequence[Errors],
+    left_out: Sequence[str],
+    *,
+    late: bool,
 ) -> tuple[str, ...]:
-    notes = [expected.note] if expected.note else []
+    notes = [*([expected.note] if expected.note else []), *left_out]
     if late:
         notes.append("the window's last steps are not compared: the stream gives them later.")
     source = artifact.own.get("source")

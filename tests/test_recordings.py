@@ -117,3 +117,57 @@ def test_a_stream_of_a_stateful_model_is_right_over_a_long_recording(
     with edgernn.StreamingSession(path) as session:
         answers = [session.step(frames if window > 1 else frames[0]) for frames in np.split(test, 200 // window)]
     assert spread_error(np.reshape(answers, expected.shape), expected) < 0.04
+
+
+@pytest.mark.parametrize("oracle", ["keras", "reference"])
+@pytest.mark.parametrize("sequences", [True, False])
+@pytest.mark.parametrize("form", ["tflite", "c"])
+@pytest.mark.parametrize("window", [1, 5])
+def test_a_recording_is_verified_with_the_state_carried(
+    window: int, form: str, sequences: bool, oracle: str, tmp_path: Any
+) -> None:
+    """In float32 every answer is Keras's, which no stream gives that begins each window anew, or never."""
+    import keras
+
+    gru = keras.layers.GRU(7, stateful=True, return_sequences=sequences)
+    model, x = stateful(window, gru, keras.layers.Dense(2)), recordings(3, 8 * window)
+    path = tmp_path / "model"
+    options = {"format": "c"} if form == "c" else {}
+    edgernn.convert(model, path, streaming=True, hop=window, **options)
+    result = edgernn.verify(model, path, x, oracle=oracle)
+    assert (result.passed, result.samples) == (True, 24)
+    assert result.relative_error < 1e-5
+    one_by_one = edgernn.verify(model, path, x.reshape(-1, window, 3), oracle=oracle)
+    assert one_by_one.passed
+    assert one_by_one.outputs[0].spread != result.outputs[0].spread  # Keras, too, saw another recording
+
+
+def test_a_stream_whose_state_saturates_is_told(tmp_path: Any) -> None:
+    """A sum over ten times as many frames as calibration had."""
+    import keras
+
+    model = stateful(1, keras.layers.SimpleRNN(3, activation="relu", stateful=True))
+    for weight, value in zip(model.weights, (np.eye(3), np.eye(3), np.zeros(3)), strict=True):
+        weight.assign(value)
+    x = np.random.default_rng(1).uniform(0, 1, (1, 300, 3))
+    path = tmp_path / "model.tflite"
+    edgernn.convert(model, path, quantize="int8", target="micro", streaming=True, calibration=x[:, :30])
+    quiet, loud = edgernn.verify(model, path, x[:, :30]), edgernn.verify(model, path, x)
+    assert not any(found.of_state for found in quiet.saturation)
+    (state,) = (found for found in loud.saturation if found.of_state)
+    assert 0.5 < state.fraction < 1
+    assert 20 < state.high < 60  # thirty frames, of one half on average, and the room for twice as much
+    assert not loud.passed
+
+
+def test_targets_of_a_recording_are_scored() -> None:
+    import keras
+
+    gru = keras.layers.GRU(7, stateful=True, return_sequences=True)
+    model = stateful(5, gru, keras.layers.Dense(3, activation="softmax"))
+    x, labels = recordings(4, 40), np.random.default_rng(2).integers(0, 3, (4, 40))
+    content = edgernn.convert(model, streaming=True, hop=5).content
+    result = edgernn.verify(model, content, {"x": x, "y": labels})
+    assert result.metric is not None
+    assert (result.metric.name, result.metric.answers) == ("accuracy", 160)
+    assert result.metric.artifact == pytest.approx(result.metric.keras)

@@ -199,11 +199,11 @@ def _print(result: VerifyResult) -> None:
             of = f" of '{errors.name}'" if len(result.outputs) > 1 else ""
             say(f"{metric.name}{of}: {_score(metric, metric.artifact)}, of Keras {_score(metric, metric.keras)}")
     for saturation in result.saturation:
-        if saturation.fraction:
-            say(
-                f"saturation: {100 * saturation.fraction:.2g} % of '{saturation.name}' is beyond "
-                f"{saturation.low:.4g} ... {saturation.high:.4g}"
-            )
+        share = f"saturation: {100 * saturation.fraction:.2g} %"
+        if saturation.of_state:
+            say(f"{share} of the steps leave the state '{saturation.name}' at an end of its range")
+        elif saturation.fraction:
+            say(f"{share} of '{saturation.name}' is beyond {saturation.low:.4g} ... {saturation.high:.4g}")
     if result.passed:
         say(f"passed{_UNPROVED if result.oracle == 'reference' else ''}: {_reason(result)}")
 

@@ -17,7 +17,7 @@ from edgernn.id_tables import table_rows
 from edgernn.running import chosen_runtime, masks_of, read_artifact
 from edgernn.streaming.description import describe
 from edgernn.streaming.given import checked
-from edgernn.streaming.steppers import CStepper, Stepper, TensorStepper
+from edgernn.streaming.steppers import CStepper, Stepper, TensorStepper, at_ends
 
 Frame = Any  # an array [features], [hop, features], or a dict of them by input
 
@@ -161,14 +161,8 @@ class StreamingSession:
     def _count_saturation(self) -> None:
         if self.saturated is None:
             return
-        for name, array in self._stepper.states():
-            if array.dtype.kind != "i" or "/ring" in name:
-                continue
-            ends = np.iinfo(array.dtype)
-            # A maximum begins at the lowest number, and waits there for its first frame.
-            moved = array != self._initial[name]
-            if (moved & ((array == ends.min) | (array == ends.max))).any():
-                self.saturated[name] = self.saturated.get(name, 0) + 1
+        for name in at_ends(self._stepper.states(), self._initial):
+            self.saturated[name] = self.saturated.get(name, 0) + 1
 
     # --- frames -----------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -70,6 +70,18 @@ class TensorStepper:
     def states(self) -> Iterator[tuple[str, Array]]:
         """The states as they are now."""
         yield from self._now.items()
+
+
+def at_ends(states: Iterable[tuple[str, Array]], initial: Mapping[str, Array]) -> Iterator[str]:
+    """The names of the integer states of which an element lies at an end of its range, rings of inputs left out."""
+    for name, array in states:
+        if array.dtype.kind != "i" or "/ring" in name:
+            continue
+        ends = np.iinfo(array.dtype)
+        # A maximum begins at the lowest number, and waits there for its first frame.
+        moved = array != initial[name]
+        if (moved & ((array == ends.min) | (array == ends.max))).any():
+            yield name
 
 
 def initial_state(info: TensorInfo, number: Any) -> Array:

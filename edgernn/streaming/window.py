@@ -9,24 +9,65 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edgernn.converters.tflite.file import TfliteFile
+from edgernn.devices.host.c import CProject
 from edgernn.devices.host.session import Array, Opening, Runtime, Session, TensorInfo
 from edgernn.errors import InputError
 from edgernn.graph import Graph
 from edgernn.running import Artifact
 from edgernn.streaming.description import Description, describe, hop_of
-from edgernn.streaming.steppers import TensorStepper
+from edgernn.streaming.steppers import CStepper, Stepper, TensorStepper, at_ends
 
 
 @dataclass(frozen=True)
 class Window(Artifact):
-    """A streamed artifact, its inputs and outputs those of a window."""
+    """A streamed artifact, its inputs and outputs those of a window.
+
+    Attributes:
+        stream: what a step takes and gives.
+        steps: of a window.
+        goes_on: whether a window begins with the state that the last one left.
+    """
 
     stream: Description
     steps: int
+    goes_on: bool = False
 
-    def open(self, runtime: str, device: str | None = None) -> Session:
+    def open(self, runtime: str, device: str | None = None) -> WindowSession:
         """Ready to run over whole windows."""
         return WindowSession(super().open(runtime, device), self)
+
+
+def as_recording(artifact: Artifact, graph: Graph) -> Window | None:
+    """A stream whose windows go on where the last one ended, as those of a stateful Keras model do; None for others.
+
+    A folder of C is run step by step. A stream that answers late has no windows that are whole.
+
+    Args:
+        artifact: of any kind.
+        graph: of the model, whose inputs tell the number of steps.
+
+    Raises:
+        InputError: the model's steps are no multiple of the stream's hop.
+    """
+    hop = hop_of(artifact.own)
+    steps = _steps(graph)
+    if not hop or (isinstance(artifact.content, CProject) and (not steps or steps % hop)):
+        return None
+    if isinstance(artifact.content, CProject):
+        stream = describe(artifact.own, artifact.inputs, artifact.outputs)
+        found = Window(artifact.content, artifact.own, artifact.inputs, artifact.outputs, stream, steps, goes_on=True)
+    else:
+        window = as_window(artifact, graph)
+        assert isinstance(window, Window), "a .tflite with a hop is a stream"
+        found = replace(window, goes_on=True)
+    late = any(answer.skip or answer.first for answer in found.stream.answers)
+    return None if late else found
+
+
+def _steps(graph: Graph) -> int:
+    """Of the model's window."""
+    wide = any(len(value.shape) > 1 for value in graph.inputs)
+    return max((value.shape[0] for value in graph.inputs if len(value.shape) > wide), default=0)
 
 
 def as_window(artifact: Artifact, graph: Graph) -> Artifact:
@@ -43,8 +84,7 @@ def as_window(artifact: Artifact, graph: Graph) -> Artifact:
     """
     if not is_stream(artifact):
         return artifact
-    wide = any(len(value.shape) > 1 for value in graph.inputs)
-    window = window_of(artifact, max((v.shape[0] for v in graph.inputs if len(v.shape) > wide), default=0))
+    window = window_of(artifact, _steps(graph))
     outputs = []
     for info, answer, value in zip(window.outputs, window.stream.answers, graph.outputs, strict=False):
         outputs.append(replace(info, shape=(1, *value.shape)) if answer.per_hop else info)
@@ -84,11 +124,25 @@ def _element(info: TensorInfo, count: int) -> tuple[int, ...]:
 
 
 class WindowSession:
-    """Every run begins the stream anew; see `edgernn.devices.host.session.Session`."""
+    """Every run begins the stream anew, unless its windows go on; see `edgernn.devices.host.session.Session`.
+
+    Attributes:
+        ended: after how many steps an element of a state lay at an end of its range, by the state's name.
+        advanced: how many steps there were.
+        states: of a .tflite, those that are inputs.
+    """
 
     def __init__(self, session: Session, window: Window) -> None:
         """Put a window's steps around the session of one."""
-        self._stepper = TensorStepper(session, window.stream)
+        self._stepper: Stepper
+        if isinstance(window.content, CProject):
+            self._stepper = CStepper(window.content, window.stream)
+        else:
+            self._stepper = TensorStepper(session, window.stream)
+        self.states = session.inputs[len(window.stream.timed) :] if isinstance(window.content, TfliteFile) else ()
+        self.ended: dict[str, int] = {}
+        self.advanced = 0
+        self._initial = {name: array.copy() for name, array in self._stepper.states()}
         self._window = window
         self.runtime: Runtime = session.runtime
         self.description: str = session.description
@@ -110,7 +164,8 @@ class WindowSession:
     def invoke(self) -> None:
         """All steps of the window that was fed last."""
         stream = self._window.stream
-        self._stepper.reset()
+        if not self._window.goes_on:
+            self._stepper.reset()
         parts: dict[str, list[Array]] = {info.name: [] for info in self.outputs}
         for hop in range(self._window.steps // stream.hop):
             span = slice(hop * stream.hop, (hop + 1) * stream.hop)
@@ -119,6 +174,9 @@ class WindowSession:
                 for info, timed in zip(self._stepper.inputs, stream.timed, strict=True)
             }
             found = self._stepper.advance(frames)
+            self.advanced += 1
+            for name in at_ends(self._stepper.states(), self._initial):
+                self.ended[name] = self.ended.get(name, 0) + 1
             for info, answer in zip(self._stepper.outputs, stream.answers, strict=True):
                 if hop >= answer.skip:
                     parts[info.name].append(found[info.name])
@@ -131,4 +189,5 @@ class WindowSession:
             self._found[info.name] = rows.reshape(info.shape) if rows.size == math.prod(info.shape) else rows[None]
 
     def reset(self) -> None:
-        """A run begins anew by itself."""
+        """Begin anew."""
+        self._stepper.reset()

@@ -16,6 +16,7 @@ from edgernn.converters.tflite.writer import write
 from edgernn.errors import UnsupportedError
 from edgernn.graph import DType, Graph, Value, map_bodies
 from edgernn.graph import operators as ops
+from edgernn.graph.memory import constants, let_go
 from edgernn.graph.verify import verify
 from edgernn.passes import (
     MaskInput,
@@ -33,7 +34,7 @@ from edgernn.passes import (
     unroll,
 )
 from edgernn.quantization import Plan, carried_on, fold_biases, quantize
-from edgernn.quantization.weights_only import NOISY_STEPS, dynamic_weights, half_weights, white_noise
+from edgernn.quantization.weights_only import dynamic_weights, half_weights, white_noise
 from edgernn.streaming.options import StreamOptions
 from edgernn.targets import INTEGER_SCHEMES, Form, Io, Scheme, Target
 
@@ -86,7 +87,8 @@ def compile_graph(
     masks: tuple[MaskInput, ...] = ()
     if options.form == "fused":
         graph = fuse_lstm(prune(graph))
-    graph = simplify(graph, by_function=not options.target.merge_all)
+    source, graph = graph, simplify(graph, by_function=not options.target.merge_all)
+    let_go(constants(source))
     if options.scheme in INTEGER_SCHEMES:
         if calibration is None:
             raise ValueError("an integer scheme needs calibration samples")
@@ -104,6 +106,7 @@ def compile_graph(
     if masks:
         described = [{"name": mask.name, "source": mask.source, "differs_from": mask.value} for mask in masks]
         metadata = {**metadata, "masks": described}
+    let_go(constants(source))
     signed = options.target.signature
     loop: Loop = "while-variable" if options.form == "while-variable" else "while"
     if options.stream is not None:
@@ -123,8 +126,8 @@ def compile_graph(
 
 
 def _weight_bytes(graph: Graph) -> int:
-    constants = {value: value.data.nbytes for node in graph.walk() for value in node.inputs if value.data is not None}
-    return sum(constants.values())
+    sizes = {value: value.data.nbytes for node in graph.walk() for value in node.inputs if value.data is not None}
+    return sum(sizes.values())
 
 
 def _moments(graph: Graph, calibration: Mapping[str, np.ndarray] | None, recordings: int) -> Mapping[Value, np.ndarray]:
@@ -134,9 +137,8 @@ def _moments(graph: Graph, calibration: Mapping[str, np.ndarray] | None, recordi
         return {}
     if calibration:
         return calibrate(graph, calibration, recordings=recordings).moments
-    noise = white_noise(graph)
-    samples = max((len(array) for array in noise.values()), default=1)
-    return calibrate(graph, noise, longest=max(1, NOISY_STEPS // samples)).moments
+    noise, longest = white_noise(graph)
+    return calibrate(graph, noise, longest).moments
 
 
 def _hoisted(graph: Graph) -> Graph:

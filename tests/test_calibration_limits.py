@@ -92,7 +92,7 @@ def test_a_nan_on_the_way_is_not_lost() -> None:
 
 def test_a_long_loop_is_looked_at_for_as_long_as_told() -> None:
     long = graph(1.0, steps=30_000)
-    noise = white_noise(long)
+    noise, _ = white_noise(long)
     assert noise["x"].shape == (1, 30_000, FEATURES)
     start = time.process_time()
     found = calibrate(long, noise, longest=50)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import io
+import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +19,7 @@ import flatbuffers
 import numpy as np
 
 from edgernn.errors import missing_extra
+from edgernn.graph.memory import let_go
 
 _NUMPY_TYPES = {
     "float32": "FLOAT32",
@@ -28,7 +31,8 @@ _NUMPY_TYPES = {
     "int16": "INT16",
     "resource": "RESOURCE",
 }
-_PIECE = 1 << 20  # bytes that are copied at a time
+_PIECE = 1 << 20  # bytes that are copied at a time, whole pages
+_LARGE = 1 << 24  # bytes of a file that is worth giving back memory for
 _ALIGNMENT = 16  # of weight buffers, as the schema demands (`force_align: 16`)
 
 
@@ -117,7 +121,9 @@ class _Encoder:
 
     def __init__(self, room: int) -> None:
         self.s = schema()
-        self.builder = flatbuffers.Builder(room)
+        self.builder = flatbuffers.Builder(0)
+        self.builder.Bytes = _room(room)
+        self.builder.head = room
         self.memo: dict[Any, int] = {}
         self.buffers: list[np.ndarray] = [np.zeros(0)]
         self.buffer_index: dict[bytes, int] = {}
@@ -156,6 +162,7 @@ class _Encoder:
         if not data.size:
             return 0
         content = digest(data)
+        let_go([data])
         if content not in self.buffer_index:
             self.buffer_index[content] = len(self.buffers)
             self.buffers.append(data)
@@ -234,8 +241,11 @@ class _Encoder:
             return self.table("Buffer", {})
         self.builder.StartVector(1, content.nbytes, _ALIGNMENT)
         self.builder.head = head = self.builder.head - content.nbytes
-        place = np.frombuffer(self.builder.Bytes, content.dtype, content.size, head)
-        place.reshape(content.shape)[...] = content  # a transposed array is laid out anew on the way
+        place = np.frombuffer(self.builder.Bytes, content.dtype, content.size, head).reshape(content.shape)
+        axis = int(np.argmax(np.abs(content.strides))) if content.ndim else 0
+        for source, target in zip(_pieces(content, axis), _pieces(place, axis), strict=True):
+            target[...] = source  # a transposed array is laid out anew on the way
+            let_go([source])
         return self.table("Buffer", {"Data": self.builder.EndVector()})
 
     def model(self, model: TfModel) -> bytes:
@@ -246,7 +256,32 @@ class _Encoder:
             fields["SignatureDefs"] = self.offsets([self.signature(signature) for signature in model.signatures])
         fields["Buffers"] = self.offsets([self.data(content) for content in self.buffers])
         self.builder.Finish(self.table("Model", fields), b"TFL3")
-        return bytes(memoryview(self.builder.Bytes)[self.builder.Head() :])
+        return _drained(self.builder.Bytes, self.builder.Head())
+
+
+def _pieces(array: np.ndarray, axis: int) -> list[np.ndarray]:
+    """Views of some megabytes each that lie one after the other along an axis; of a small array, itself."""
+    count = min(-(-array.nbytes // _LARGE), array.shape[axis]) if array.ndim else 1
+    return np.array_split(array, count, axis) if count > 1 else [array]
+
+
+def _room(size: int) -> bytearray | mmap.mmap:
+    """Memory to build in; of a large file, memory that can be given back piece by piece."""
+    if size < _LARGE or not hasattr(mmap, "MADV_DONTNEED"):
+        return bytearray(size)
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+
+
+def _drained(memory: bytearray | mmap.mmap, head: int) -> bytes:
+    """What was built, in memory of its own; that of the builder is given back on the way, not afterwards."""
+    if isinstance(memory, bytearray):
+        return bytes(memoryview(memory)[head:])
+    content = io.BytesIO()
+    with memoryview(memory) as view:
+        for start in range(0, len(memory), _PIECE):
+            content.write(view[max(start, head) : start + _PIECE])
+            memory.madvise(mmap.MADV_DONTNEED, start, min(_PIECE, len(memory) - start))
+    return content.getvalue()
 
 
 def encode(model: TfModel) -> bytes:

@@ -39,17 +39,27 @@ def symmetric(
         largest_sum: of the integers' magnitudes that share a scale; where it would be passed, the scale is coarser.
         least: the smallest scale, per element of the output's axis; see `least_scale`.
     """
-    magnitude = np.abs(array.astype("f8"))
+    others = None if axis is None else tuple(k for k in range(array.ndim) if k != axis)
+    measured = [_measured(piece, others) for piece in (pieces(array) if not axis else [array])]
+    largest, total = (np.concatenate(column) for column in zip(*measured, strict=True))
     if axis is None:
-        largest, total = np.asarray([magnitude.max(initial=0.0)]), np.asarray([magnitude.sum()])
-    else:
-        others = tuple(k for k in range(array.ndim) if k != axis)
-        largest, total = magnitude.max(axis=others), magnitude.sum(axis=others)
+        largest, total = largest.max(keepdims=True), total.sum(keepdims=True)
     count = array.size / largest.size  # of numbers that share a scale, each of which may be rounded up by a half
     scales = np.maximum(np.where(largest > _NOTHING, largest, 1.0) / levels, total / max(largest_sum - count / 2, 1.0))
     if least is not None:
         scales = np.maximum(scales, least.max() if axis is None else least)
     return Quantization(tuple(float(np.float32(scale)) for scale in scales), 0, axis or 0)
+
+
+def pieces(array: np.ndarray) -> list[np.ndarray]:
+    """Views of some megabytes each along axis 0: what is computed of a large array need not all be there at once."""
+    return np.array_split(array, max(1, min(array.nbytes >> 23, len(array)))) if array.ndim else [array]
+
+
+def _measured(array: np.ndarray, others: tuple[int, ...] | None) -> tuple[np.ndarray, np.ndarray]:
+    """The largest magnitude and the sum of magnitudes over some axes, or all; each at least one number."""
+    magnitude = np.abs(array.astype("f8"))
+    return np.atleast_1d(magnitude.max(axis=others, initial=0.0)), np.atleast_1d(magnitude.sum(axis=others))
 
 
 def least_scale(bias: Value, x: Value, *, wide: bool) -> np.ndarray:
@@ -74,7 +84,8 @@ def quantize_kernel(
     """int8 in [-127, 127]; convolutions always have one scale per output channel, as their kernels expect."""
     axis = channel_axis(operator) if per_channel or not isinstance(operator, ops.Affine) else None
     quantization = symmetric(kernel.constant, axis=axis, largest_sum=largest_sum, least=least)
-    integers = np.clip(quantization.quantize(kernel.constant, "int8"), -127, 127).astype("int8")
+    parts = pieces(kernel.constant) if axis is None else [kernel.constant]
+    integers = np.concatenate([np.maximum(quantization.quantize(part, "int8"), -127) for part in parts])
     return replace(kernel, dtype="int8", data=integers, quantization=quantization)
 
 

@@ -16,7 +16,9 @@ from edgernn.quantization.weights import quantize_kernel, quantize_to_data, symm
 # of the file.
 SMALL_PROJECTIONS = 0.25
 # Steps of white noise to round by: with 8,000 instead of 1,000, 64 units of an LSTM err 0.48 instead of 0.60 %.
-NOISY_STEPS = 8192
+_NOISY_STEPS = 8192
+_FEWEST_STEPS = 256  # of a model so large that the time would be felt
+_MOST_PRODUCTS = 1 << 32
 _FEWEST_SAMPLES = 16
 _PRODUCTS = (ops.Affine, ops.Conv, ops.DepthwiseConv)
 
@@ -66,11 +68,19 @@ def half_weights(graph: Graph) -> Graph:
     return _map_tables(_map_products(graph, _halved), _halved_table)
 
 
-def white_noise(graph: Graph) -> dict[str, np.ndarray]:
-    """Inputs for a graph that nobody gave samples for: standard normal, any id, no step masked."""
+def white_noise(graph: Graph) -> tuple[dict[str, np.ndarray], int]:
+    """Inputs for a graph that nobody gave samples for: standard normal, any id, no step masked.
+
+    Returns:
+        Arrays by input, and how many steps of a loop are enough to look at.
+    """
     rng = np.random.default_rng(0)
+    weights = sum(
+        {value: value.size for node in graph.walk() for value in node.inputs if value.data is not None}.values()
+    )
+    wanted = min(_NOISY_STEPS, max(_FEWEST_STEPS, _MOST_PRODUCTS // max(weights, 1)))
     steps = max((value.shape[0] for value in graph.inputs if value.shape), default=1)
-    samples = max(_FEWEST_SAMPLES if steps <= NOISY_STEPS else 1, NOISY_STEPS // steps)
+    samples = max(_FEWEST_SAMPLES if steps <= wanted else 1, wanted // steps)
     rows = [node.inputs[0].shape[0] for node in graph.walk() if isinstance(node.operator, ops.Gather)]
     made: dict[str, np.ndarray] = {}
     for value in graph.inputs:
@@ -81,7 +91,7 @@ def white_noise(graph: Graph) -> dict[str, np.ndarray]:
             made[value.name] = np.ones(shape, bool)
         else:
             made[value.name] = rng.standard_normal(shape).astype("f4")
-    return made
+    return made, max(1, wanted // samples)
 
 
 def _is_projection(node: Node) -> bool:

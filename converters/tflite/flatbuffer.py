@@ -261,7 +261,7 @@ class _Encoder:
 
 def _pieces(array: np.ndarray, axis: int) -> list[np.ndarray]:
     """Views of some megabytes each that lie one after the other along an axis; of a small array, itself."""
-    count = min(-(-array.nbytes // _LARGE), array.shape[axis]) if array.ndim else 1
+    count = min(-(-array.nbytes // (4 * _PIECE)), array.shape[axis]) if array.ndim else 1
     return np.array_split(array, count, axis) if count > 1 else [array]
 
 

@@ -56,7 +56,13 @@ def included(compiler: str, language: str, headers: list[str], suffix: str) -> s
     return found
 
 
-@pytest.mark.parametrize("compiler", ["gcc", "g++", "clang", "arm-none-eabi-gcc", "avr-gcc", "riscv64-unknown-elf-gcc"])
+@pytest.mark.parametrize(
+    "compiler",
+    [
+        *("gcc", "g++", "clang", "arm-none-eabi-gcc"),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("avr-gcc", "riscv64-unknown-elf-gcc")),
+    ],
+)
 def test_no_name_is_that_of_a_header_of_an_installed_system(compiler: str) -> None:
     require_system(compiler)
     if compiler == "g++":

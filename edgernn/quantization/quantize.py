@@ -212,7 +212,7 @@ class _Quantizer:
             if value.dtype != "float32":
                 inputs.append(rewrite(value))
             else:
-                wanted = form if k in tied else self._saturated(operator, value)
+                wanted = form if k in tied else self._saturated(operator, value, dtype)
                 inputs.append(self._operand(value, dtype, wanted, rewrite))
         if isinstance(operator, _PRODUCTS):
             operator, inputs = self._product(operator, node, inputs)
@@ -239,11 +239,11 @@ class _Quantizer:
         low = (-128 - form.zero_point) * form.scale
         return Quantization((scale,), int(np.clip(round(-128 - low / scale), -128, 127)))
 
-    def _saturated(self, operator: ops.Operator, value: Value) -> Quantization | None:
-        """The form on which a function is exact, if its input has a coarser one for others' sake."""
+    def _saturated(self, operator: ops.Operator, value: Value, dtype: DType) -> Quantization | None:
+        """The form on which a function of that type is exact, if its input has a coarser one for others' sake."""
         if value not in self.types:
             return None
-        wanted = self.plan.arithmetic.preferred_input(operator, self.types[value], self.groups.largest(value))
+        wanted = self.plan.arithmetic.preferred_input(operator, dtype, self.groups.largest(value))
         return wanted if wanted and self.quantization(value).scale > wanted.scale else None
 
     @staticmethod

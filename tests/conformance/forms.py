@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import numpy as np
+
 from edgernn.converters.tflite.counting import executions
 from edgernn.converters.tflite.file import FileOperator, FileSubgraph, FileTensor, TfliteFile
 
@@ -56,7 +58,7 @@ def traits(file: TfliteFile, steps: int, most: int) -> dict[str, str]:
         "loop": f"{each} step{'s' if each > 1 else ''} a turn{', or the file would grow' if small else ''}",
         "window": "variable" if "READ_VARIABLE" in names else "loop variable",
         "taken by": " and ".join(taken),
-        "direction": "backward" if _backward(body) else "forward",
+        "direction": "backward" if _backward(file, body) else "forward",
         "products of x": _product(body, loops[0], file.main),
         "states": _states(loops[0], file.main),
     }
@@ -104,12 +106,14 @@ def _states(loop: FileOperator, main: FileSubgraph) -> str:
     return " and ".join(sorted(types - {"bool"}))
 
 
-def _backward(body: FileSubgraph) -> bool:
-    """Whether another index than the counter itself takes a step."""
-    counter = body.inputs[0]
-    places = [operator.inputs[1] for operator in body.operators if operator.name == "GATHER"]
-    packs = [operator.inputs for operator in body.operators if operator.name == "PACK"]
-    return not any(counter in inputs for inputs in (places, *packs))
+def _backward(file: TfliteFile, body: FileSubgraph) -> bool:
+    """Whether the loop counts down."""
+    steps = [
+        file.data(body.tensors[operator.inputs[1]])
+        for operator in body.operators
+        if operator.name == "ADD" and operator.inputs[0] == body.inputs[0]
+    ]
+    return np.frombuffer(steps[0], "<i4").tolist() == [-1]
 
 
 def _mask(file: TfliteFile) -> str:

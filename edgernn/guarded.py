@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 _THREADED = ("tensorflow", "jax", "torch", "onnxruntime", "ai_edge_litert", "tflite_runtime", "tflite_micro")
 _PATIENCE = 10.0  # of the clock, how much longer than its processor time a call may take: others compute too
-_LEAST_PATIENCE = 20.0  # seconds
+_LEAST_PATIENCE = 120.0  # seconds; a machine that is busy may give a child a hundredth of a processor
 _IDLE_SECONDS = 60.0
 _KEPT = 2  # children that wait for a further call
 _WORDS = 1 << 16  # bytes of what a child wrote to its standard error that are looked at

@@ -140,6 +140,19 @@ def test_a_child_that_served_before_is_not_believed_when_it_dies(tmp_path: Path)
         guarded.call(crash_once, str(tmp_path / "other"), seconds=5)
 
 
+@pytest.mark.slow
+def test_a_child_that_gets_no_processor_is_waited_for() -> None:
+    child = guarded.Child()
+    os.kill(child.pid, signal.SIGSTOP)
+    timer = threading.Timer(30.0, os.kill, (child.pid, signal.SIGCONT))
+    timer.start()
+    try:
+        assert child.call(answer, 1, seconds=1)[0] == 2
+    finally:
+        timer.join()
+        child.close()
+
+
 @pytest.mark.usefixtures("children")
 def test_ctrl_c_ends_a_call_at_once() -> None:
     child = guarded.Child()

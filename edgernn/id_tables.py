@@ -24,11 +24,12 @@ def table_rows(artifact: Artifact) -> Mapping[str, int]:
     if isinstance(artifact.content, CProject):
         entries = artifact.own["inputs"]
         return {str(entry["name"]): entry["rows"] for entry in entries if isinstance(entry.get("rows"), int)}
-    return _rows_of_file(artifact.content, [info.name for info in artifact.inputs])
+    return _rows_of_file(artifact.content)
 
 
-def _rows_of_file(file: TfliteFile, names: list[str]) -> dict[str, int]:
+def _rows_of_file(file: TfliteFile) -> dict[str, int]:
     graph = file.main
+    names = file.names(graph.inputs)  # of a stream's states too, which an artifact does not show as inputs
     held = {index: {name} for index, name in zip(graph.inputs, names, strict=True)}  # the inputs in each tensor
     rows: dict[str, int] = {}
     for operator in graph.operators:

@@ -24,6 +24,7 @@ from edgernn.oracle import ORACLES, Expected, expected_outputs, own_rounding
 from edgernn.running import Artifact, Pairs, chosen_runtime, read_artifact, run_samples
 from edgernn.samples import Samples, Source, load_samples, sample_arrays
 from edgernn.saturation import Saturation, inner_tensor, input_saturation, output_saturation, state_saturation
+from edgernn.streaming.description import hop_of
 from edgernn.streaming.window import as_recording, as_window, is_stream
 
 OnProgress = Callable[[str, int, int], None]
@@ -121,13 +122,14 @@ def verify(
     found = read_artifact(artifact)
     runtime = chosen_runtime(found, runtime)
     read = _read(model, found, data)
-    samples = load_samples(data, read.graph, "data", stateful=read.stateful)
+    carries = bool(hop_of(found.own)) and device is None  # else each window begins anew, in whatever order they come
+    samples = load_samples(data, read.graph, "data", stateful=read.stateful if carries else 0)
     if max_loss is not None and not samples.has_targets:
         raise InputError(
             "max-loss: is of the task's metric, which needs targets. Found: no array 'y' in the data.",
             hint="add the right answers under 'y', or limit the error with --tolerance.",
         )
-    stream = as_recording(found, read.graph) if samples.recordings and device is None else None
+    stream = as_recording(found, read.graph) if samples.recordings else None
     recordings = samples.recordings if stream is not None else 0
     found = stream or as_window(found, read.graph)
     pairs = Pairs.match(read, found)

@@ -190,9 +190,16 @@ def test_streams_side_by_side_and_resets_in_mid_stream_change_no_bit(way: str, s
             assert answers(a, samples[0]) == alone[0]
 
 
-@pytest.mark.parametrize("state", ["io", "internal"])
-@pytest.mark.parametrize("make", [gated, two_heads])
-@pytest.mark.parametrize("way", ["float32, litert", "int8, micro"])
+@pytest.mark.parametrize(
+    ("make", "way", "state"),
+    [
+        (make, way, state)
+        for make in (gated, two_heads)
+        for way in ("float32, litert", "int8, micro")
+        for state in ("io", "internal")
+        if (make, way, state) != (two_heads, "int8, micro", "internal")  # one of its heads takes a maximum; see LOST
+    ],
+)
 def test_like_layers_keep_states_of_their_own(make: Any, way: str, state: str, tmp_path: Path) -> None:
     scheme, target, runtime, units = WAYS[way]
     model = make(3)

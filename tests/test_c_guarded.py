@@ -138,7 +138,7 @@ def test_times_are_those_of_the_c_alone(saved: Path, tmp_path: Path) -> None:
     assert fast is not None
     assert fast.runs == 300
     assert fast.warmup == 1
-    wait = "struct timespec t = {0, 2000000}; nanosleep(&t, 0);"
+    wait = "struct timespec pause_of = {0, 2000000}; nanosleep(&pause_of, 0);"
     feature = "#define _POSIX_C_SOURCE 199309L\n#include <time.h>\n"
     slow_folder = written(saved, tmp_path / "slow", lambda text: feature + inside("run", wait)(text))
     slow = profile_c(slow_folder, device=None, plan=Timing(runs=5, min_seconds=0, warmup=0)).latency

@@ -234,3 +234,14 @@ def test_the_shell_completes_commands(monkeypatch: pytest.MonkeyPatch, capsys: C
     monkeypatch.setenv("COMP_CWORD", "1")
     assert run([]) == 0
     assert "doctor" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_no_option_takes_a_number_beyond_every_count_or_an_empty_path(name: str) -> None:
+    found = cli.get_command(click.Context(cli), name)
+    assert found is not None
+    for parameter in found.params:
+        refused = {"integer": "9" * 25, "integer range": "9" * 25, "path": ""}.get(parameter.type.name)
+        if refused is not None:
+            with pytest.raises(click.BadParameter):
+                parameter.type(refused, parameter, click.Context(found))

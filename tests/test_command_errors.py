@@ -87,6 +87,8 @@ BAD: dict[str, tuple[tuple[str, ...], str]] = {
     "form that the scheme lacks": ((*INT8, "--calibration", "good.npz", "--form", "fused"), "float32"),
     "form that the cell lacks": ((*CONVERT, "--form", "fused"), "single LSTM"),
     "unwritable output": (("convert", "model.keras", "-o", "nowhere/out.tflite"), "nowhere"),
+    "output of a variable that is not set": (("convert", "model.keras", "-o", "", "--format", "c"), "empty"),
+    "hop beyond every number": ((*CONVERT, "--streaming", "--hop", "9" * 25), "2147483647"),
     "inspect nothing": (("inspect", "no.tflite"), "no.tflite"),
     "inspect text": (("inspect", "text.keras"), "text.keras"),
     "verify a model that is none": (("verify", "model.keras", "text.keras", "--data", "good.npz"), "text.keras"),

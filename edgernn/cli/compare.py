@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgernn.cli.output import json_option, note, print_json, print_table, progress, say
+from edgernn.cli.values import PLACE, WHOLE
 from edgernn.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,14 +39,14 @@ class Listed(click.ParamType[Any]):
 
 
 @click.command()
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Folder for results and reports.")
+@click.argument("files", nargs=-1, type=PLACE)
+@click.option("--output", "-o", required=True, type=PLACE, help="Folder for results and reports.")
 @click.option("--recipe", help="Train by this recipe; 'edgernn recipes' lists them.")
 @click.option("--cells", type=Listed(), default="lstm,gru", show_default=True, help="lstm, gru, simplernn.")
 @click.option("--units", type=Listed(int), default="32", show_default=True, help="Sizes of the recurrent layer.")
 @click.option("--schemes", type=Listed(), help="Of quantization.  [default: float32,dynamic,int8]")
 @click.option("--targets", type=Listed(), help="phone, micro.  [default: both, or the board's]")
-@click.option("--seeds", default=3, show_default=True, help="How often each network is trained.")
+@click.option("--seeds", type=WHOLE, default=3, show_default=True, help="How often each network is trained.")
 @click.option(
     "--fractions",
     type=Listed(float),
@@ -57,18 +58,22 @@ class Listed(click.ParamType[Any]):
 @click.option(
     "--matched/--no-matched", default=True, show_default=True, help="Train GRUs with as many parameters as each LSTM."
 )
-@click.option("--epochs", type=int, help="Passes over the training samples.  [default: the recipe's]")
+@click.option("--epochs", type=WHOLE, help="Passes over the training samples.  [default: the recipe's]")
 @click.option("--untrained", is_flag=True, help="Keep random weights: only size and speed matter.")
-@click.option("--steps", type=int, help="Time steps, of untrained networks or where a Keras model leaves them open.")
-@click.option("--features", type=int, help="Of untrained networks without a recipe.")
-@click.option("--classes", type=int, help="Likewise.")
-@click.option("--data", type=click.Path(path_type=Path), help="Samples and targets to score FILES with, .npz.")
-@click.option("--calibration", type=click.Path(path_type=Path), help="Samples to calibrate Keras FILES with.")
+@click.option("--steps", type=WHOLE, help="Time steps, of untrained networks or where a Keras model leaves them open.")
+@click.option("--features", type=WHOLE, help="Of untrained networks without a recipe.")
+@click.option("--classes", type=WHOLE, help="Likewise.")
+@click.option("--data", type=PLACE, help="Samples and targets to score FILES with, .npz.")
+@click.option("--calibration", type=PLACE, help="Samples to calibrate Keras FILES with.")
 @click.option("--budget", help="Limits, as flash=256KiB,ram=64KiB,latency=10ms,accuracy=0.9.")
 @click.option("--board", help="Take flash and RAM of this board as limits; 'edgernn devices' lists them.")
 @click.option("--score", type=float, help="Validation score that epochs are counted to.  [default: from the scores]")
-@click.option("--jobs", default=0, show_default="as many as cores", help="Processes for training and converting.")
-@click.option("--rounds", default=15, show_default=True, help="Of timing; in each, every artifact has its turn.")
+@click.option(
+    "--jobs", type=WHOLE, default=0, show_default="as many as cores", help="Processes for training and converting."
+)
+@click.option(
+    "--rounds", type=WHOLE, default=15, show_default=True, help="Of timing; in each, every artifact has its turn."
+)
 @json_option
 def command(files: tuple[Path, ...], score: float | None, as_json: bool, **options: Any) -> None:
     """Compare LSTM with GRU and others: train, convert, verify and profile every combination of a recipe.

@@ -9,15 +9,17 @@ from typing import Any
 
 import click
 
+from edgernn.cli.values import PLACE, WHOLE
+
 _OPTIONS = (
     click.option("--port", type=click.IntRange(1, 65535), help="Of the SSH server."),
-    click.option("--identity", type=click.Path(path_type=Path), help="Private key for SSH."),
-    click.option("--known-hosts", type=click.Path(path_type=Path), help="File with the SSH host keys to trust."),
+    click.option("--identity", type=PLACE, help="Private key for SSH."),
+    click.option("--known-hosts", type=PLACE, help="File with the SSH host keys to trust."),
     click.option("--offline", is_flag=True, help="Download packages here and carry them to the board."),
-    click.option("--baud", default=115200, show_default=True, help="Of a serial port."),
+    click.option("--baud", type=WHOLE, default=115200, show_default=True, help="Of a serial port."),
     click.option(
         "--benchmark-binary",
-        type=click.Path(path_type=Path),
+        type=PLACE,
         help="Google's benchmark_model for a phone, which runs a .tflite there.",
     ),
 )

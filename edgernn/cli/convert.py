@@ -7,15 +7,16 @@ from pathlib import Path
 import click
 
 from edgernn.cli.output import json_option, kib, note, print_json, print_table, progress
+from edgernn.cli.values import PLACE, WHOLE
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=PLACE)
 @click.option(
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path),
+    type=PLACE,
     help="The .tflite file, or the folder of C, to write.",
 )
 @click.option("--format", default="tflite", show_default=True, metavar="tflite|c", help="A .tflite file, or C99.")
@@ -30,10 +31,10 @@ from edgernn.cli.output import json_option, kib, note, print_json, print_table, 
 @click.option("--target", default="phone", show_default=True, metavar="phone|micro", help="The kind of device.")
 @click.option(
     "--calibration",
-    type=click.Path(path_type=Path),
+    type=PLACE,
     help="Samples (.npz or .npy) for int8 and int16x8: a hundred typical inputs, [samples, steps, features].",
 )
-@click.option("--steps", type=int, help="Number of time steps, where the model leaves it open.")
+@click.option("--steps", type=WHOLE, help="Number of time steps, where the model leaves it open.")
 @click.option(
     "--io",
     metavar="float32|int8|int16",
@@ -47,8 +48,8 @@ from edgernn.cli.output import json_option, kib, note, print_json, print_table, 
 @click.option(
     "--streaming", is_flag=True, help="One frame in, one answer out, with the state kept, instead of a window."
 )
-@click.option("--hop", type=int, help="Frames per step of a stream.  [default: the fewest that the strides allow]")
-@click.option("--lookahead", type=int, default=0, help="Frames that a stream's answer may be late.  [default: 0]")
+@click.option("--hop", type=WHOLE, help="Frames per step of a stream.  [default: the fewest that the strides allow]")
+@click.option("--lookahead", type=WHOLE, default=0, help="Frames that a stream's answer may be late.  [default: 0]")
 @click.option("--state", metavar="io|internal", help="Where a stream's state is.  [default: the target's best]")
 @click.option(
     "--kernels",
@@ -61,7 +62,7 @@ from edgernn.cli.output import json_option, kib, note, print_json, print_table, 
 @click.option("--force", is_flag=True, help="Write C among other files; none is deleted or overwritten.")
 @click.option(
     "--architecture",
-    type=click.Path(path_type=Path),
+    type=PLACE,
     help="Of a MODEL that holds only weights, the JSON of Keras's model.to_json().",
 )
 @json_option

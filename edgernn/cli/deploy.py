@@ -11,6 +11,7 @@ import click
 
 from edgernn.cli.connection import connection_options
 from edgernn.cli.output import json_option, note, print_json, print_table, progress, say
+from edgernn.cli.values import PLACE, WHOLE
 from edgernn.errors import CheckFailed, EdgernnError, EnvironmentProblem, InputError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("artifact", type=click.Path(path_type=Path))
+@click.argument("artifact", type=PLACE)
 @click.option(
     "--device",
     "devices",
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
     metavar="DEVICE",
     help="user@host, android[:SERIAL], qemu:cortex-m4 or serial:PORT; again for another.",
 )
-@click.option("--data", type=click.Path(path_type=Path), help="Samples (.npz or .npy).  [default: some noise]")
+@click.option("--data", type=PLACE, help="Samples (.npz or .npy).  [default: some noise]")
 @click.option("--runtime", metavar="litert|c", help="litert for a .tflite, c for C.  [default: what ARTIFACT is]")
-@click.option("--runs", default=100, show_default=True, help="Timed invocations.")
-@click.option("--warmup", default=10, show_default=True, help="Invocations before these.")
+@click.option("--runs", type=WHOLE, default=100, show_default=True, help="Timed invocations.")
+@click.option("--warmup", type=WHOLE, default=10, show_default=True, help="Invocations before these.")
 @click.option("--seconds", default=120.0, show_default=True, help="Time that a run may take on a device.")
 @connection_options
 @click.option(
@@ -42,12 +43,12 @@ if TYPE_CHECKING:
 )
 @click.option("--name", help="Of the service.  [default: ARTIFACT's]")
 @click.option("--remove", is_flag=True, help="Only remove that service; with the last one, all that is on the board.")
-@click.option("--serial-firmware", type=click.Path(path_type=Path), help="Only write a serial board's firmware here.")
-@click.option("--android-project", type=click.Path(path_type=Path), help="Only write an Android app around it here.")
+@click.option("--serial-firmware", type=PLACE, help="Only write a serial board's firmware here.")
+@click.option("--android-project", type=PLACE, help="Only write an Android app around it here.")
 @click.option("--force", is_flag=True, help="Write these two among other files; none is deleted or overwritten.")
 @click.option("--package", default="com.example.model", show_default=True, help="Of that app.")
 @click.option("--quantize", metavar="SCHEME", help="Of a Keras model, which is converted first.  [default: float32]")
-@click.option("--calibration", type=click.Path(path_type=Path), help="Samples to quantize a Keras model with.")
+@click.option("--calibration", type=PLACE, help="Samples to quantize a Keras model with.")
 @json_option
 def command(
     artifact: Path,

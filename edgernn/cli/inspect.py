@@ -10,6 +10,7 @@ import click
 
 from edgernn.cli.kernels import kernels_rows, print_reasons
 from edgernn.cli.output import json_option, kib, note, print_json, print_table, say
+from edgernn.cli.values import PLACE, WHOLE
 
 if TYPE_CHECKING:
     from edgernn.inspection import Inspection, Tensor
@@ -22,11 +23,11 @@ COUNTED = {
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path))
-@click.option("--steps", type=int, help="Number of time steps, where a Keras model leaves it open.")
+@click.argument("model", type=PLACE)
+@click.option("--steps", type=WHOLE, help="Number of time steps, where a Keras model leaves it open.")
 @click.option(
     "--architecture",
-    type=click.Path(path_type=Path),
+    type=PLACE,
     help="Of a MODEL that holds only weights, the JSON of Keras's model.to_json().",
 )
 @json_option

@@ -13,6 +13,7 @@ from edgernn.cli.growth import Share, check_growth, print_comparison
 from edgernn.cli.inspect import COUNTED
 from edgernn.cli.kernels import kernels_rows, print_reasons
 from edgernn.cli.output import json_option, kib, note, print_json, print_table, progress, say
+from edgernn.cli.values import PLACE, WHOLE
 from edgernn.errors import CheckFailed, InputError
 
 if TYPE_CHECKING:
@@ -25,24 +26,22 @@ _SUMMED = ("microseconds", "share", "calls")
 
 
 @click.command()
-@click.argument("artifact", type=click.Path(path_type=Path))
+@click.argument("artifact", type=PLACE)
 @click.option(
     "--runtime", default="litert", show_default=True, metavar="litert|micro", help="Whose latency to measure."
 )
-@click.option("--runs", default=100, show_default=True, help="Time at least so many invocations,")
+@click.option("--runs", type=WHOLE, default=100, show_default=True, help="Time at least so many invocations,")
 @click.option("--min-seconds", default=1.0, show_default=True, help="and for at least so long.")
-@click.option("--warmup", default=10, show_default=True, help="Invocations before that, at least.")
-@click.option("--threads", default=1, show_default=True, help="That LiteRT may use.")
+@click.option("--warmup", type=WHOLE, default=10, show_default=True, help="Invocations before that, at least.")
+@click.option("--threads", type=WHOLE, default=1, show_default=True, help="That LiteRT may use.")
 @click.option("--period-ms", type=float, help="Time between two invocations, for the real-time factor.")
 @click.option("--device", help="Measure there, as 'deploy' reaches it: pi@raspberrypi.local, android, qemu:cortex-m4.")
 @connection_options
 @click.option("--board", help="Check whether it fits on this board; 'edgernn devices' lists them.")
 @click.option("--static", is_flag=True, help="Tell only what the file says, and run nothing.")
-@click.option("--steps", type=int, help="Number of time steps, where a Keras model leaves it open.")
-@click.option(
-    "--history", type=click.Path(path_type=Path), help="Append the profile to this file, a line of JSON each."
-)
-@click.option("--against", type=click.Path(path_type=Path), help="Compare with an earlier profile: JSON, or a history.")
+@click.option("--steps", type=WHOLE, help="Number of time steps, where a Keras model leaves it open.")
+@click.option("--history", type=PLACE, help="Append the profile to this file, a line of JSON each.")
+@click.option("--against", type=PLACE, help="Compare with an earlier profile: JSON, or a history.")
 @click.option(
     "--max-regression",
     type=Share(),

@@ -12,12 +12,13 @@ import click
 import numpy as np
 
 from edgernn.cli.output import json_option, json_text, note, say
+from edgernn.cli.values import PLACE
 
 _SLOWEST = 1e-5  # frames per second; a pause of longer than a day is a slip, and the system's clock has limits
 
 
 @click.command()
-@click.argument("artifact", type=click.Path(path_type=Path))
+@click.argument("artifact", type=PLACE)
 @click.option(
     "--input", "source", required=True, help="Frames: a .csv, .npy or .wav file, or - for lines on standard input."
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgernn.cli.output import json_option, note, print_json, print_table, progress
+from edgernn.cli.values import PLACE, WHOLE
 
 if TYPE_CHECKING:
     from edgernn.training import Epoch
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("recipe")
 @click.option("--cell", required=True, metavar="lstm|gru|simplernn|cnn", help="The recurrent cell, or a small 1-D CNN.")
-@click.option("--units", required=True, type=int, help="Size of each layer's state. A CNN is as large as such a GRU.")
-@click.option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Folder to write.")
-@click.option("--layers", default=1, show_default=True, help="Recurrent layers, one upon the other.")
-@click.option("--seed", default=0, show_default=True, help="Decides weights at the start, order and share.")
+@click.option("--units", required=True, type=WHOLE, help="Size of each layer's state. A CNN is as large as such a GRU.")
+@click.option("--output", "-o", required=True, type=PLACE, help="Folder to write.")
+@click.option("--layers", type=WHOLE, default=1, show_default=True, help="Recurrent layers, one upon the other.")
+@click.option("--seed", type=WHOLE, default=0, show_default=True, help="Decides weights at the start, order and share.")
 @click.option("--fraction", default=1.0, show_default=True, help="Share of the training recordings to learn from.")
-@click.option("--epochs", type=int, help="Passes over all training samples.  [default: the recipe's]")
-@click.option("--batch-size", type=int, help="Samples per step.  [default: the recipe's]")
+@click.option("--epochs", type=WHOLE, help="Passes over all training samples.  [default: the recipe's]")
+@click.option("--batch-size", type=WHOLE, help="Samples per step.  [default: the recipe's]")
 @click.option("--learning-rate", type=float, help="Where it starts; it falls to 0.  [default: the recipe's]")
 @click.option("--force", is_flag=True, help="Replace an earlier run in the folder.")
 @json_option

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, assert_never
 import click
 
 from edgernn.cli.output import json_option, note, print_json, print_table, progress, say
+from edgernn.cli.values import PLACE
 from edgernn.errors import CheckFailed
 
 if TYPE_CHECKING:
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("artifact", type=click.Path(path_type=Path))
+@click.argument("model", type=PLACE)
+@click.argument("artifact", type=PLACE)
 @click.option(
     "--data",
     required=True,
-    type=click.Path(path_type=Path),
+    type=PLACE,
     help="Samples (.npz or .npy), [samples, steps, features]; targets under 'y'.",
 )
 @click.option(
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--architecture",
-    type=click.Path(path_type=Path),
+    type=PLACE,
     help="Of a MODEL that holds only weights, the JSON of Keras's model.to_json().",
 )
 @json_option

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -108,9 +109,26 @@ def test_what_cannot_run_is_still_counted_and_checked(tmp_path: Path, capfd: Cap
     assert profiled(capfd, two, "--static")["operators"] == {"TANH": 2}
 
 
-def test_a_full_disk_costs_the_history_and_not_the_figures(capfd: Captured) -> None:
-    found = profiled(capfd, artifact(), "--static", "--history", "/dev/full", status=3)
-    assert found["model_bytes"] == artifact().stat().st_size
+def test_a_full_disk_costs_the_history_and_not_the_figures(tmp_path: Path) -> None:
+    history, limit = tmp_path / "history.jsonl", 1 << 20
+    history.write_bytes(b"\n" * (limit - 10))
+    command = [*EDGERNN, "profile", str(artifact()), "--static", "--history", str(history), "--json"]
+
+    def small_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=small_files, check=False)
+    assert done.returncode == 3, done.stderr
+    assert "free some disk space" in done.stderr
+    assert json.loads(done.stdout)["model_bytes"] == artifact().stat().st_size
+    assert history.stat().st_size == limit - 10, "half a line stays in no history"
+
+
+def test_a_history_that_is_a_device_is_refused_before_anything_is_measured(capfd: Captured) -> None:
+    assert run(["profile", str(artifact()), "--static", "--json", "--history", "/dev/full"]) == 2
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    assert "Found: a device" in printed.err
 
 
 def interrupt(process: subprocess.Popen[str], reached: Any, *, group: bool) -> tuple[str, str]:

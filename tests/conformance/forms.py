@@ -113,7 +113,7 @@ def _backward(file: TfliteFile, body: FileSubgraph) -> bool:
         for operator in body.operators
         if operator.name == "ADD" and operator.inputs[0] == body.inputs[0]
     ]
-    return np.frombuffer(steps[0], "<i4").tolist() == [-1]
+    return bool((np.frombuffer(steps[0], "<i4") == -1).all())
 
 
 def _mask(file: TfliteFile) -> str:

@@ -186,7 +186,7 @@ def test_the_command_line_converts_and_verifies_c(tmp_path: Path, capsys: pytest
     assert run(["convert", model, "-o", output, *options]) == 0
     assert run(["convert", model, "-o", output, *options]) == 0  # replaces an earlier one
     assert run(["verify", model, output, "--data", data, "--oracle", "reference"]) == 0
-    assert "accuracy: 1, of Keras 1" in capsys.readouterr().out
+    assert "accuracy: 100 %, of Keras 100 %" in capsys.readouterr().out
     assert run(["verify", model, output, "--data", data, "--runtime", "litert"]) == 2
     assert "must be one of c for a folder of C" in capsys.readouterr().err
     assert run(["verify", model, str(artifact()), "--data", data, "--runtime", "c"]) == 2

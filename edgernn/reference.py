@@ -176,11 +176,17 @@ def same_padding(steps: int, size: int, stride: int, dilation: int = 1) -> tuple
 
 
 def _pool(operator: ops.Pool, x: Array) -> Array:
-    reduce = np.nanmean if operator.function == "mean" else np.nanmax
-    if operator.same:
-        padding = same_padding(x.shape[1], operator.size, operator.stride)
-        x = np.pad(x, [(0, 0), padding, *[(0, 0)] * (x.ndim - 2)], constant_values=np.nan)
-    return np.asarray(reduce(taps(x, operator.size, operator.stride, 1), axis=2))
+    steps = x.shape[1]
+    mean = operator.function == "mean"
+    padding = same_padding(steps, operator.size, operator.stride) if operator.same else (0, 0)
+    beside = [(0, 0)] * (x.ndim - 2)
+    padded = np.pad(x, [(0, 0), padding, *beside], constant_values=0 if mean else -np.inf)
+    seen = taps(padded, operator.size, operator.stride, 1)
+    if not mean:
+        return np.asarray(seen.max(axis=2))
+    real = np.pad(np.ones((1, steps), x.dtype), [(0, 0), padding])  # what was added counts for nothing
+    count = taps(real, operator.size, operator.stride, 1).sum(axis=2)
+    return np.asarray(seen.sum(axis=2) / count.reshape(1, -1, *[1] * (x.ndim - 2)))
 
 
 def _shortened(longest: int) -> Compute:

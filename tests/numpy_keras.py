@@ -68,7 +68,7 @@ def apply(
                 y = y @ w["pointwise_kernel"][0]
             return [function(y + w.get("bias", 0))], None
         case "MaxPooling1D":
-            return [np.nanmax(windows(x, layer, np.nan), axis=2)], None
+            return [np.fmax.reduce(windows(x, layer, np.nan), axis=2)], None
         case "AveragePooling1D":
             return [np.nanmean(windows(x, layer, np.nan), axis=2)], None
         case "GlobalMaxPooling1D":

@@ -18,7 +18,7 @@ from edgernn.errors import InputError, one_of
 from edgernn.files import atomic_write, check_writable
 from edgernn.opening import check_opens
 from edgernn.promises import keep_promise, promised
-from edgernn.samples import Samples, Source, load_samples, sample_arrays
+from edgernn.samples import Samples, Source, load_samples, read_once, steps_in
 from edgernn.streaming.options import StateForm, stream_options
 from edgernn.targets import FORMS, FUSED_SCHEMES, INTEGER_SCHEMES, SCHEMES, TARGETS, Io, Scheme, Target
 
@@ -60,8 +60,9 @@ def convert(
         output: where to write the artifact; None only returns its bytes.
         quantize: the scheme: float32, float16, dynamic, int8 or int16x8.
         target: phone (LiteRT; Raspberry Pi too) or micro (TFLite-Micro).
-        calibration: samples for int8 and int16x8, which take the ranges of all tensors from them: an `.npz` or `.npy`
-            file, arrays by input name, or the only input's array. Other schemes do without.
+        calibration: samples for int8 and int16x8, which take the ranges of all tensors from them: an `.npz`, `.npy`,
+            `.csv` or `.wav` file, a folder of such recordings, arrays by input name, the only input's array, or what
+            hands them out: a generator, a function that makes one, a `tf.data.Dataset`. Other schemes do without.
         steps: number of time steps, for a model that leaves it open; a streamed .tflite does not need it.
         form: of loops; by default the best for the target.
         io: type of inputs and outputs; by default float32 for a phone, the scheme's integers for a micro.
@@ -86,6 +87,8 @@ def convert(
     """
     start = time.perf_counter()
     model = joined(model, architecture)
+    if calibration is not None:
+        calibration = read_once(calibration, "calibration")
     if one_of("format", format, FORMATS) == "c":
         from edgernn.conversion_c import convert_c
 
@@ -166,8 +169,9 @@ def _read(model: Any, steps: int | None, calibration: Source | None, *, streamin
     """The Keras model; a stream of one that leaves the number of steps open is that of a window of any length."""
     source, digest = read_source(model)
     if streaming and steps is None and any(value.shape and value.shape[0] is None for value in source.inputs):
-        given = sample_arrays(calibration) if calibration is not None else []
-        steps = max((array.shape[1] for array in given if array.ndim > 1), default=_ANY_STEPS)
+        rank = max(len(value.shape) for value in source.inputs) + 1
+        given = 0 if calibration is None else steps_in(calibration, "calibration", rank)
+        steps = given or _ANY_STEPS
     return read_keras(source, digest, steps=steps)
 
 

@@ -1,8 +1,7 @@
-"""Sample files: what a model is calibrated and verified with, checked against its inputs before anything runs.
+"""Samples: what a model is calibrated and verified with, checked against its inputs before anything runs.
 
-A file is `.npz` or `.npy`: arrays with a leading sample axis, named after the model's inputs, or any one name when
-there is one input; targets under `y`, those of several outputs under `y_` and the output's name. Python objects in it,
-which would have to be unpickled, are never loaded.
+Whatever `edgernn.sources` reads becomes arrays with a leading sample axis, named after the model's inputs, or any one
+name when there is one input; targets under `y`, those of several outputs under `y_` and the output's name.
 """
 
 from __future__ import annotations
@@ -11,24 +10,22 @@ import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgernn.errors import InputError
 from edgernn.graph import Graph, Value
 from edgernn.graph import operators as ops
-from edgernn.owned_folder import recover
 from edgernn.recordings import as_windows
+from edgernn.sources import Array, Source, Wanted, arrays_of, gathered, steps_of
+from edgernn.sources.found import LABELS, NAMED, TARGETS
+from edgernn.sources.numpy_files import FORM
 
-Array = NDArray[Any]
-Source = str | os.PathLike[str] | Mapping[str, Any] | Array
-TARGETS = "y"
-_NAMED = "y_"  # and the name of an output
+__all__ = ["Array", "Samples", "Source", "load_samples", "read_once", "steps_in", "table_rows"]
+
+# Samples that are taken: so many tell the ranges of all tensors, and so many a metric to half a point.
+MOST = {"calibration": 2048, "data": 16384}
 _MOVES = (ops.Reshape, ops.Transpose, ops.Concat, ops.Split, ops.Slice, ops.Pad, ops.Reverse, ops.Unstack, ops.Stack)
-_FORM = "give an .npz file with one array [samples, ...] per input, as numpy.savez writes it."
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,7 @@ def load_samples(
     """Load samples and check them against a model's inputs.
 
     Args:
-        source: a file, arrays by name, or the only input's array.
+        source: a file, a folder, arrays by name, or whatever else `edgernn.sources` reads.
         graph: the float graph; its inputs say names, shapes and types, its embeddings which ids exist.
         purpose: what messages call the samples: ``calibration`` or ``data``.
         with_targets: whether to take and check the targets too.
@@ -91,26 +88,46 @@ def load_samples(
     Raises:
         InputError: missing, damaged, empty, or not what the model takes; says which array and how it should be.
     """
-    where = f"{purpose} '{source!s}'" if isinstance(source, (str, os.PathLike)) else purpose
-    arrays = _arrays(source, where)
+    where = where_of(source, purpose)
+    wanted = Wanted(where, graph.inputs, MOST[purpose], with_targets, stateful=bool(stateful))
+    found = arrays_of(source, wanted)
+    arrays, notes, recordings = found.arrays, found.notes, 0
     targets = _targets(arrays, graph, where) if with_targets else {}
     chosen = _by_input(arrays, graph, where)
-    recordings = 0
-    notes: tuple[str, ...] = ()
     if stateful:
-        outputs = {TARGETS: graph.outputs[0], **{_NAMED + value.name: value for value in graph.outputs}}
+        outputs = {TARGETS: graph.outputs[0], **{NAMED + value.name: value for value in graph.outputs}}
         windows = as_windows(chosen, targets, outputs, graph, stateful)
-        chosen, targets, recordings, notes = windows.inputs, windows.targets, windows.recordings, windows.notes
+        chosen, targets, recordings = windows.inputs, windows.targets, windows.recordings
+        notes += windows.notes
     known = {**{value.name: count for value, count in table_rows(graph).items()}, **(rows or {})}
     inputs = {value.name: _checked(chosen[value.name], value, where, known.get(value.name)) for value in graph.inputs}
     counts = {name: array.shape[0] for name, array in inputs.items()}
     counts |= {name: array.shape[0] for name, array in targets.items()}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"'{name}' has {count}" for name, count in counts.items())
-        raise InputError(f"{where}: arrays must have equally many samples. Found: {listed}.", hint=_FORM)
+        raise InputError(f"{where}: arrays must have equally many samples. Found: {listed}.", hint=FORM)
     plain = targets.pop(TARGETS, None)
-    named = {name.removeprefix(_NAMED): array for name, array in targets.items()}
+    named = {name.removeprefix(NAMED): array for name, array in targets.items()}
     return Samples(inputs, plain, named, recordings, notes)
+
+
+def where_of(source: Source, purpose: str) -> str:
+    """How messages call samples: by the path, if they have one."""
+    return f"{purpose} '{source!s}'" if isinstance(source, (str, os.PathLike)) else purpose
+
+
+def steps_in(source: Source, purpose: str, rank: int | None = None) -> int:
+    """How many steps the longest samples have that have so many axes (None: more than two); 0 if there are none.
+
+    Raises:
+        InputError: missing or damaged.
+    """
+    return steps_of(source, where_of(source, purpose), rank)
+
+
+def read_once(source: Source, purpose: str) -> Source:
+    """The same, but for what can be read only once, as a generator: of that, what `load_samples` then takes."""
+    return gathered(source, MOST[purpose])
 
 
 def _targets(arrays: Mapping[str, Array], graph: Graph, where: str) -> dict[str, Array]:
@@ -120,87 +137,8 @@ def _targets(arrays: Mapping[str, Array], graph: Graph, where: str) -> dict[str,
 
 def _target_names(graph: Graph) -> list[str]:
     taken = {value.name for value in graph.inputs}
-    names = [TARGETS, *(_NAMED + value.name for value in graph.outputs)]
+    names = [TARGETS, *(NAMED + value.name for value in graph.outputs)]
     return [name for name in names if name not in taken]
-
-
-def sample_arrays(source: Source) -> list[Array]:
-    """All arrays of a source but the targets, unchecked, to learn their shapes.
-
-    Raises:
-        InputError: missing or damaged.
-    """
-    where = f"data '{source!s}'" if isinstance(source, (str, os.PathLike)) else "data"
-    return [array for name, array in _arrays(source, where).items() if name != TARGETS]
-
-
-def _arrays(source: Source, where: str) -> dict[str, Array]:
-    """The arrays by name; that of an `.npy` file, or one given as such, has the empty name."""
-    if isinstance(source, Mapping):
-        return _given(source, where)
-    if not isinstance(source, (str, os.PathLike)):
-        return {"": np.asarray(source)}
-    path = Path(source)
-    recover(path)
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(8)
-    except FileNotFoundError as error:
-        raise InputError(f"{where}: must be an existing file. Found: none.", hint="check the path.") from error
-    except (OSError, ValueError) as error:
-        found = "a folder" if path.is_dir() else getattr(error, "strerror", None) or error
-        raise InputError(f"{where}: must be a readable file. Found: {found}.", hint=_FORM) from error
-    if not start.startswith((b"\x93NUMPY", b"PK")):
-        found = "an empty file" if not start else "another kind of file"
-        raise InputError(f"{where}: must be an .npz or .npy file. Found: {found}.", hint=_FORM)
-    try:
-        return _load(path)
-    except _ObjectsInsideError as error:
-        raise InputError(
-            f"{where}: arrays must hold numbers. Found: {error}, Python objects, which are never unpickled.",
-            hint="save numbers only: arrays of equal length, padded where sequences differ.",
-        ) from error
-    except Exception as error:  # NumPy, zipfile, zlib and tokenize have no common class of errors
-        found = (str(error).splitlines() or [type(error).__name__])[0][:120] or type(error).__name__
-        raise InputError(
-            f"{where}: must be a complete .npz or .npy file. Found: damaged or truncated: {found}.", hint=_FORM
-        ) from error
-
-
-class _ObjectsInsideError(Exception):
-    """An array in the file is of Python objects."""
-
-
-def _given(source: Mapping[str, Any], where: str) -> dict[str, Array]:
-    """Arrays from Python; targets may be a dictionary by output, as for `fit`."""
-    named = source.get(TARGETS)
-    if isinstance(named, Mapping):
-        source = {name: array for name, array in source.items() if name != TARGETS}
-        source |= {f"{_NAMED}{name}": array for name, array in named.items()}
-    try:
-        return {str(name): np.asarray(array) for name, array in source.items()}
-    except ValueError as error:  # lists of different lengths
-        raise InputError(f"{where}: must hold arrays of numbers. Found: {error}.", hint=_FORM) from error
-
-
-def _load(path: Path) -> dict[str, Array]:
-    with path.open("rb") as stream:  # NumPy leaves a file that it opened itself open when it is damaged
-        loaded = _read_array(lambda: np.load(stream, allow_pickle=False), "the array")
-        if isinstance(loaded, np.ndarray):
-            return {"": loaded}
-        return {name: _read_array(lambda name=name: loaded[name], f"array '{name}'") for name in loaded.files}
-
-
-def _read_array(read: Any, what: str) -> Any:
-    try:
-        found = read()
-    except ValueError as error:
-        if "Object arrays cannot be loaded" in str(error):
-            raise _ObjectsInsideError(what) from error
-        raise
-    if isinstance(found, bytes):  # NumPy gives what is no array as it is
-        raise ValueError(f"{what} is no array, but {len(found)} bytes of something else")
-    return found
 
 
 def _by_input(arrays: Mapping[str, Array], graph: Graph, where: str) -> dict[str, Array]:
@@ -211,6 +149,8 @@ def _by_input(arrays: Mapping[str, Array], graph: Graph, where: str) -> dict[str
     targets = _target_names(graph)
     others = [name for name in arrays if name not in targets]
     if len(names) == 1:
+        if len(others) > 1:
+            others = [name for name in others if name.lower() not in LABELS and not name.lower().startswith(NAMED)]
         if len(others) == 1:
             return {names[0]: arrays[others[0]]}
         found = ", ".join(f"'{name}'" for name in arrays) or "no array"
@@ -225,7 +165,7 @@ def _by_input(arrays: Mapping[str, Array], graph: Graph, where: str) -> dict[str
     ]
     wanted = ", ".join(f"'{name}'" for name in names)
     raise InputError(
-        f"{where}: must hold an array for each input: {wanted}. Found: {found}.", hint=" ".join(hints) or _FORM
+        f"{where}: must hold an array for each input: {wanted}. Found: {found}.", hint=" ".join(hints) or FORM
     )
 
 
@@ -247,10 +187,10 @@ def _checked(array: Array, value: Value, where: str, rows: int | None) -> Array:
     """The array in the input's type, or the error that says what is wrong with it."""
     what = f"{where}: the array for input '{value.name}'"
     if array.dtype.kind not in "fiub":
-        raise InputError(f"{what} must hold numbers. Found: the type {array.dtype}.", hint=_FORM)
+        raise InputError(f"{what} must hold numbers. Found: the type {array.dtype}.", hint=FORM)
     shape = ", ".join(("samples", *map(str, value.shape)))
     if array.shape[1:] != value.shape or array.ndim == 0:
-        hint = _FORM
+        hint = FORM
         if array.shape == value.shape:
             hint = "put a sample axis in front: array[None]."
         elif array.ndim == len(value.shape) + 1 and array.ndim > 2 and array.shape[2:] == value.shape[1:]:

@@ -22,7 +22,7 @@ from edgernn.judgement import TOLERANCES, Limits, Verdict, deciding, float_round
 from edgernn.metrics import Metric, task_metric
 from edgernn.oracle import ORACLES, Expected, expected_outputs, own_rounding
 from edgernn.running import Artifact, Pairs, chosen_runtime, read_artifact, run_samples
-from edgernn.samples import Samples, Source, load_samples, sample_arrays
+from edgernn.samples import Samples, Source, load_samples, read_once, steps_in
 from edgernn.saturation import Saturation, inner_tensor, input_saturation, output_saturation, state_saturation
 from edgernn.streaming.description import hop_of
 from edgernn.streaming.window import as_recording, as_window, is_stream
@@ -95,8 +95,8 @@ def verify(
     Args:
         model: a `.keras` or `.h5` file, or a Keras model.
         artifact: a `.tflite` file, ours or not, or its content; or a folder of C.
-        data: samples: an `.npz` or `.npy` file, arrays by input name, or the only input's array; targets under `y`,
-            those of several outputs under `y_` and the output's name.
+        data: samples, as `convert` takes them for calibration: a file or folder, arrays, or what hands them out;
+            targets under `y`, those of several outputs under `y_` and the output's name, or as y of pairs (x, y).
         runtime: litert, micro for TFLite-Micro, or c; by default c for a folder of C, else litert.
         tolerance: on the root mean square error over the outputs' standard deviation; by default that of the
             artifact's scheme and the model's precision. Given, it holds beside targets too.
@@ -120,6 +120,7 @@ def verify(
     report("reading", 0, 0)
     model = joined(model, architecture)
     found = read_artifact(artifact)
+    data = read_once(data, "data")
     runtime = chosen_runtime(found, runtime)
     read = _read(model, found, data)
     carries = bool(hop_of(found.own)) and device is None  # else each window begins anew, in whatever order they come
@@ -244,7 +245,7 @@ def _read(model: Any, artifact: Artifact, data: Source) -> ReadModel:
     for value in source.inputs:
         if value.shape and value.shape[0] is None and is_stream(artifact):
             rank = len(value.shape) + 1
-            steps = steps or max((array.shape[1] for array in sample_arrays(data) if array.ndim == rank), default=None)
+            steps = steps or steps_in(data, "data", rank) or None
         elif value.shape and value.shape[0] is None:
             fitting = [info.shape[1] for info in artifact.inputs if len(info.shape) == len(value.shape) + 1]
             steps = steps or (fitting[0] if fitting else None)

@@ -169,9 +169,10 @@ def test_a_pickle_never_runs(tmp_path: Path, form: str) -> None:
 def test_files_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "empty.npz").write_bytes(b"")
     (tmp_path / "text.npz").write_text("1,2,3\n")
+    (tmp_path / "folder").mkdir()
     found = {
         "missing.npz": "Found: none",
-        ".": "Found: a folder",
+        "folder": "must hold recordings: .* Found: 0 files",
         "empty.npz": "Found: an empty file",
         "text.npz": "Found: another kind of file",
     }

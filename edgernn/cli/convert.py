@@ -32,7 +32,7 @@ from edgernn.cli.values import PLACE, WHOLE
 @click.option(
     "--calibration",
     type=PLACE,
-    help="Samples (.npz or .npy) for int8 and int16x8: a hundred typical inputs, [samples, steps, features].",
+    help="Samples for int8 and int16x8, a hundred typical inputs: .npz, .npy, .csv, .wav, or a folder of recordings.",
 )
 @click.option("--steps", type=WHOLE, help="Number of time steps, where the model leaves it open.")
 @click.option(

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     metavar="DEVICE",
     help="user@host, android[:SERIAL], qemu:cortex-m4 or serial:PORT; again for another.",
 )
-@click.option("--data", type=PLACE, help="Samples (.npz or .npy).  [default: some noise]")
+@click.option(
+    "--data", type=PLACE, help="Samples: .npz, .npy, .csv, .wav, or a folder of recordings.  [default: some noise]"
+)
 @click.option("--runtime", metavar="litert|c", help="litert for a .tflite, c for C.  [default: what ARTIFACT is]")
 @click.option("--runs", type=WHOLE, default=100, show_default=True, help="Timed invocations.")
 @click.option("--warmup", type=WHOLE, default=10, show_default=True, help="Invocations before these.")

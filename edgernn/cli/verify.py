@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     "--data",
     required=True,
     type=PLACE,
-    help="Samples (.npz or .npy), [samples, steps, features]; targets under 'y'.",
+    help="Samples: .npz, .npy, .csv, .wav, or a folder of recordings; targets under 'y'.",
 )
 @click.option(
     "--runtime", metavar="litert|micro|c", help="What runs the artifact.  [default: litert; c for a folder of C]"

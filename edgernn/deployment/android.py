@@ -19,7 +19,7 @@ from edgernn.devices.linux.feed import feed_of
 from edgernn.judgement import RELATIVE_TOLERANCES
 from edgernn.owned_folder import MANIFEST, check_folder, manifest, write_folder
 from edgernn.running import Artifact, artifact_samples, chosen_runtime, read_artifact, run_samples
-from edgernn.samples import Source
+from edgernn.samples import Source, read_once
 from edgernn.streaming.session import StreamingSession
 from edgernn.streaming.window import is_stream, window_of
 from edgernn.verification import artifact_scheme
@@ -67,6 +67,7 @@ def recorded_answers(artifact: Artifact, data: Source | None) -> Iterator[bytes]
     them where there is no answer yet; and these. All little-endian.
     """
     feed = feed_of(artifact)
+    data = None if data is None else read_once(data, "data")
     window = window_of(artifact, steps_of(artifact, data)) if is_stream(artifact) else artifact
     samples, pairs = artifact_samples(window, sample_noise(window) if data is None else data)
     chosen = [samples.only(number) for number in range(min(samples.count, _RECORDED))]

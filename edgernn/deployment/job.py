@@ -14,7 +14,7 @@ from edgernn.converters.tflite.file import TfliteFile
 from edgernn.devices.host.session import Array, Session
 from edgernn.errors import EnvironmentProblem, InputError
 from edgernn.running import Artifact, artifact_samples, chosen_runtime, read_artifact, run_samples
-from edgernn.samples import Source, sample_arrays
+from edgernn.samples import Source, read_once, steps_in
 from edgernn.streaming.description import hop_of
 from edgernn.streaming.window import Window, WindowSession, is_stream, window_of
 
@@ -136,6 +136,7 @@ def prepare(artifact: Any, data: Source | None, plan: Plan, *, runtime: str | No
     plan.check()
     read = read_artifact(artifact)
     wanted = chosen_runtime(read, runtime)
+    data = None if data is None else read_once(data, "data")
     window = window_of(read, steps_of(read, data)) if is_stream(read) else read
     samples, pairs = artifact_samples(window, sample_noise(window) if data is None else data)
     recorder = _Recorder(read.open(wanted))
@@ -187,7 +188,7 @@ class _Recorder:
 def steps_of(artifact: Artifact, data: Source | None) -> int:
     """The steps of a window of samples for a stream."""
     if data is not None:
-        return max((array.shape[1] for array in sample_arrays(data) if array.ndim > 2), default=0)
+        return steps_in(data, "data")
     return NOISE_HOPS * hop_of(artifact.own)
 
 

@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup quickstart test test-all check check-static benchmark benchmark-c benchmark-streaming format clean
+.PHONY: help setup quickstart test test-all check check-static benchmark benchmark-c benchmark-fidelity benchmark-streaming format clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -53,6 +53,9 @@ benchmark: $(STAMP) benchmark-streaming ## Measure edgernn and the stock convert
 
 benchmark-c: $(STAMP) ## Measure C beside LiteRT and ONNX Runtime here, and its instructions on emulated machines.
 	@$(BIN)/python -m benchmarks.c_host
+
+benchmark-fidelity: $(STAMP) ## Measure what quantization loses on real tasks; hours, and goes on where it was stopped.
+	@$(BIN)/python -m benchmarks.fidelity --save
 
 benchmark-streaming: $(STAMP) ## Measure streams beside the stock converter's one-step graph.
 	@$(BIN)/python -m benchmarks.streaming --save

@@ -8,10 +8,6 @@ from typing import Any
 
 from edgernn.converters.keras.source_model import Array, KerasLayer
 from edgernn.graph import Builder, Value
-from edgernn.graph import operators as ops
-
-# What only changes the shape or the order of the elements, so that integers go through it.
-_MOVES = (ops.Reshape, ops.Transpose, ops.Slice, ops.Reverse, ops.Broadcast, ops.Pad)
 
 
 @dataclass(frozen=True)
@@ -133,11 +129,7 @@ class Use:
 
     def integer_input(self) -> Value | None:
         """The model input whose elements the first input consists of, if they were only moved on the way."""
-        producers = {output: node for node in self.b.nodes for output in node.outputs}
-        value = self.x
-        while value in producers and isinstance(producers[value].operator, _MOVES):
-            value = producers[value].inputs[0]
-        return value if value in self.b.inputs and not self.in_loop else None
+        return None if self.in_loop else self.b.moved_input(self.x)
 
 
 def whole(value: object, default: int) -> int:

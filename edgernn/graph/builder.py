@@ -10,6 +10,9 @@ from edgernn.graph import operators as ops
 from edgernn.graph.graph import Graph, Node, Value
 from edgernn.graph.shapes import infer
 
+# What only changes the shape or the order of the elements.
+_MOVES = (ops.Reshape, ops.Transpose, ops.Slice, ops.Reverse, ops.Broadcast, ops.Pad)
+
 
 class Names:
     """Hands out names that are unique within one model, deterministically."""
@@ -39,6 +42,7 @@ class Builder:
         self.layer = ""
         self.inputs: list[Value] = []
         self.nodes: list[Node] = []
+        self._moved: dict[Value, Value] = {}  # to the input that its elements come from
 
     def body(self, name: str) -> Builder:
         """A builder for the body of a scan of this graph."""
@@ -50,7 +54,12 @@ class Builder:
         """Declare a graph input."""
         value = Value(self.names(name), tuple(shape), dtype)  # type: ignore[arg-type]
         self.inputs.append(value)
+        self._moved[value] = value
         return value
+
+    def moved_input(self, value: Value) -> Value | None:
+        """The graph input whose elements `value` consists of, if they were only moved on the way."""
+        return self._moved.get(value)
 
     def constant(self, name: str, data: np.ndarray) -> Value:
         """A constant value; float64 becomes float32, int64 becomes int32."""
@@ -70,6 +79,8 @@ class Builder:
         label = self._label(operator, name)
         outputs = tuple(Value(self._scoped(label), shape, dtype) for shape, dtype in infer(operator, inputs))
         self.nodes.append(Node(operator, tuple(inputs), outputs, self.layer))
+        if isinstance(operator, _MOVES) and (source := self._moved.get(inputs[0])) is not None:
+            self._moved[outputs[0]] = source
         return outputs
 
     def affine(self, *pairs: tuple[Value, Value], bias: Value | None = None, name: str = "") -> Value:

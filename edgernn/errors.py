@@ -14,6 +14,7 @@ class EdgernnError(Exception):
     Attributes:
         message: one sentence, ``where: rule. Found: ...``.
         hint: what the user can do about it, or an empty string.
+        broken: ``(message, hint)`` pairs: of an error that gathers several, each one's; else its own.
         exit_status: the status with which the command line ends.
     """
 
@@ -24,6 +25,7 @@ class EdgernnError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.broken = [(message, hint)]
 
     def __str__(self) -> str:
         """Message and hint in one string."""
@@ -53,17 +55,14 @@ class InternalError(EdgernnError):
 
 
 class UnsupportedError(InputError):
-    """A model breaks one or more rules; all of them are gathered before this is raised.
-
-    Attributes:
-        broken: one ``(message, hint)`` pair per broken rule, in the model's order.
-    """
+    """A model breaks one or more rules; all of them are gathered before this is raised, in the model's order."""
 
     def __init__(self, broken: Iterable[tuple[str, str]]) -> None:
         """Join the broken rules, one per line."""
-        self.broken = list(broken)
-        hints = list(dict.fromkeys(hint for _, hint in self.broken if hint))
-        super().__init__("\n".join(message for message, _ in self.broken), hint=" ".join(hints))
+        rules = list(broken)
+        hints = list(dict.fromkeys(hint for _, hint in rules if hint))
+        super().__init__("\n".join(message for message, _ in rules), hint=" ".join(hints))
+        self.broken = rules
 
     def __reduce__(self) -> tuple[type[UnsupportedError], tuple[list[tuple[str, str]]]]:
         """Take it to another process."""

@@ -19,11 +19,12 @@ from saved_models import EDGERNN, folder
 
 import edgernn.cli
 from edgernn.cli.main import COMMANDS, Entry, run
-from edgernn.cli.output import note, print_json, print_table, printable, progress, say
+from edgernn.cli.output import note, print_json, print_table, printable, progress, say, say_csv
 from edgernn.errors import CheckFailed, InputError, UnsupportedError
 
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 NASTY = "out\x1b]0;owned\x07\x1b[2J\r\x9b\u202egnp\x7f"
+FORGED = f"{NASTY}\nerror: forged\r\nhint: forged\x85error: forged\u2028error: forged"
 Captured = pytest.CaptureFixture[str]
 
 
@@ -32,18 +33,24 @@ def test_what_is_printable_holds_no_control_character_and_says_all_that_was_ther
     shown = printable(text)
     assert not STEERING.search(shown)
     shown.encode()
-    assert shown == text or STEERING.search(text)
-    assert "\n" not in printable(text, keep="")
+    assert shown == text or STEERING.search(text) or "\n" in text
+    assert "\n" not in shown
+    assert "\t" not in printable(text, keep="")
 
 
 def test_every_way_to_print_is_safe(capsys: Captured) -> None:
-    say(NASTY)
-    note(NASTY)
+    for text in (NASTY, "one\nline"):
+        say(text)
+        note(text)
+    say_csv('a,b\n1,"two\nlines"\n')
     print_json({"schema": NASTY, "version": 1, NASTY: [NASTY]})
     print_table(NASTY, (NASTY, "b"), [(NASTY, 1), ("two\nlines", 2)])
     out, errors = capsys.readouterr()
     assert not STEERING.search(out + errors)
     assert "two\\x0alines" in out
+    assert "one\\x0aline\n" in out
+    assert "one\\x0aline\n" in errors
+    assert '\na,b\n1,"two\nlines"\n' in out
     assert json.loads(out[out.index("{") : out.rindex("}") + 1])["schema"] == NASTY
 
 
@@ -58,13 +65,15 @@ def test_progress_is_safe(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> 
 
 def test_errors_are_safe(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     kinds: list[BaseException] = [
-        InputError(NASTY, hint=NASTY),
-        UnsupportedError([(f"{NASTY}\nerror: forged", f"{NASTY}\nhint: forged")]),
-        CheckFailed(NASTY),
-        click.UsageError(NASTY),
-        OSError(5, NASTY, NASTY),
-        RuntimeError(NASTY),
-        MemoryError(NASTY),
+        InputError(FORGED, hint=FORGED),
+        UnsupportedError([(FORGED, FORGED)]),
+        CheckFailed(FORGED),
+        click.UsageError(FORGED),
+        click.ClickException(FORGED),
+        OSError(5, FORGED, FORGED),
+        RuntimeError(FORGED),
+        MemoryError(FORGED),
+        ModuleNotFoundError(FORGED, name=FORGED),
     ]
 
     def fail() -> None:
@@ -77,7 +86,40 @@ def test_errors_are_safe(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> N
         kinds.pop(0)
     errors = capsys.readouterr().err
     assert not STEERING.search(errors)
-    assert "\nhint: forged" not in errors
+    assert not [line for line in errors.splitlines() if line.startswith(("error: forged", "hint: forged"))]
+    assert all(line.startswith(("error: ", "hint: ")) for line in errors.splitlines())
+
+
+FORGING = [
+    ["inspect", FORGED],
+    ["inspect", "--" + FORGED],
+    ["convert", FORGED, "-o", "a.tflite"],
+    ["convert", "m.keras", "-o", f"no/{FORGED}/a.tflite"],
+    ["convert", "m.keras", "-o", "a.tflite", "--quantize", FORGED],
+    ["verify", FORGED, FORGED, "--data", FORGED],
+    ["profile", FORGED],
+    ["profile", FORGED, "--board", FORGED],
+    ["deploy", FORGED, "--device", FORGED],
+    ["stream", FORGED, "--input", FORGED],
+    ["train", FORGED, "--cell", "gru", "--units", "4", "-o", FORGED],
+    ["compare", FORGED, "-o", FORGED],
+    ["devices", FORGED],
+    [FORGED],
+]
+
+
+@pytest.mark.parametrize("words", FORGING, ids=lambda words: " ".join(words).replace(FORGED, "X"))
+def test_a_path_or_a_name_forges_no_line(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(words) in (2, 3)
+    out, errors = capsys.readouterr()
+    lines = (out + errors).splitlines()
+    assert lines[0].startswith("error: ")
+    assert "forged" in errors
+    assert not [line for line in lines if line.startswith(("error: forged", "hint: forged"))]
+    assert all(line.startswith(("error: ", "hint: ")) for line in lines)
 
 
 def test_no_command_prints_otherwise() -> None:

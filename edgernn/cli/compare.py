@@ -145,11 +145,13 @@ def _print(results: Results, output: Path) -> None:
 
     print_table(results.task.name, *terminal_table(results))
     if results.answer is not None:
-        say(f"\n{results.answer.headline}")
+        say()
+        say(results.answer.headline)
         for sentence in results.answer.sentences:
             say(f"- {sentence}")
     if results.claims:
         print_table(
             "On your data", ("Claim", "Verdict", "Figures"), [(c.claim, c.verdict, c.figures) for c in results.claims]
         )
-    note(f"\nwrote {shlex.quote(str(output / 'report.html'))}, report.md, results.json, results.csv and plots/")
+    note()
+    note(f"wrote {shlex.quote(str(output / 'report.html'))}, report.md, results.json, results.csv and plots/")

@@ -192,8 +192,11 @@ def _conclude(found: list[Deployment | Failure], *, as_json: bool) -> None:
         worst: type[EdgernnError] = EnvironmentProblem
         if all(isinstance(each.error, InputError) for each in failures):
             worst = InputError
-        words = "\n".join(str(each.error) for each in failures)
-        raise worst(words, hint="the other devices were served." if done else "")
+        if done:
+            note("the other devices were served.")
+        error = worst("\n".join(str(each.error) for each in failures))
+        error.broken = [pair for each in failures for pair in each.error.broken]
+        raise error
     if different:
         raise CheckFailed(
             f"outputs: must be those of this machine. Found: others on {', '.join(each.device for each in different)}.",

@@ -74,6 +74,7 @@ def _print(diagnosis: Diagnosis) -> None:
     print_table("", ("Package", "Extra", "Version", "State", "Needed for"), rows)
     commands = dict.fromkeys(finding.install for finding in diagnosis.findings if finding.install)
     if commands:
-        say("\nTo install what is missing:")
+        say()
+        say("To install what is missing:")
         for line in commands:
             say(f"  {line}")

@@ -20,7 +20,7 @@ from click.exceptions import Exit
 import edgernn
 from edgernn.cli.output import printable, wants_color
 from edgernn.cli.streams import discard_stdout, open_standard_streams
-from edgernn.errors import EdgernnError, UnsupportedError
+from edgernn.errors import EdgernnError
 
 PROGRAM = "edgernn"
 DEBUG = "EDGERNN_DEBUG"
@@ -134,10 +134,10 @@ def guarded(action: Callable[[], int]) -> int:
         return error.exit_status
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else PROGRAM
-        _report(error.format_message(), f"'{path} --help' shows the usage.")
+        _report(" ".join(error.format_message().split()), f"'{path} --help' shows the usage.")
         return 2
     except click.ClickException as error:
-        _report(error.format_message())
+        _report(" ".join(error.format_message().split()))
         return 2
     except (KeyboardInterrupt, click.Abort):
         _echo("interrupted")
@@ -173,7 +173,7 @@ def _invoke(args: list[str]) -> int:
 
         return shell_complete(cli, {}, PROGRAM, "_EDGERNN_COMPLETE", instruction)
     if not args:
-        _echo(cli.get_help(click.Context(cli, info_name=PROGRAM)))
+        _echo_all(cli.get_help(click.Context(cli, info_name=PROGRAM)))
         return 2
     try:
         with cli.make_context(PROGRAM, args, obj=tuple(args)) as context:  # `compare` writes down how it was called
@@ -185,20 +185,20 @@ def _invoke(args: list[str]) -> int:
 
 def _report_all(error: EdgernnError) -> None:
     """Print the error; of a model that breaks several rules, each rule, then each hint once."""
-    if isinstance(error, UnsupportedError):
-        for message, _ in error.broken:
-            _report(printable(message, keep=""))
-        for hint in dict.fromkeys(hint for _, hint in error.broken if hint):
-            _report("", hint)
-    else:
-        _report(error.message, error.hint)
+    for message, _ in error.broken:
+        _report(message)
+    for hint in dict.fromkeys(hint for _, hint in error.broken if hint):
+        _hint(hint)
 
 
 def _report(message: str, hint: str = "") -> None:
-    for line in message.splitlines():
-        _echo(line, click.style("error:", fg="red", bold=True))
+    _echo(message, click.style("error:", fg="red", bold=True))
     if hint:
-        _echo(printable(hint, keep=""), click.style("hint:", fg="cyan", bold=True))
+        _hint(hint)
+
+
+def _hint(hint: str) -> None:
+    _echo(hint, click.style("hint:", fg="cyan", bold=True))
 
 
 def _fail(message: str, hint: str) -> int:
@@ -224,11 +224,16 @@ def _print_traceback() -> None:
     if _debugging():
         import traceback
 
-        _echo(traceback.format_exc().rstrip())
+        _echo_all(traceback.format_exc().rstrip())
+
+
+def _echo_all(text: str) -> None:
+    for line in text.split("\n"):
+        _echo(line)
 
 
 def _echo(text: str, label: str = "") -> None:
-    """Print on stderr, in colour where that is wanted; there is nowhere to report that stderr is gone."""
+    """Print a line on stderr, in colour where that is wanted; there is nowhere to report that stderr is gone."""
     line = f"{label} {printable(text)}" if label else printable(text)
     with contextlib.suppress(OSError):
         click.echo(line, err=True, color=None if wants_color() else False)

@@ -32,11 +32,12 @@ def wants_color() -> bool:
     return not os.environ.get("NO_COLOR")
 
 
-def printable(text: str, keep: str = "\n\t") -> str:
+def printable(text: str, keep: str = "\t") -> str:
     r"""The text with everything that could steer a terminal made visible: ``\x1b`` for an escape character.
 
     Names and messages come from files that somebody else made. Control characters (C0, DEL and C1), and those of
-    Unicode that reorder or hide what stands around them, become what a Python string literal writes for them.
+    Unicode that reorder or hide what stands around them, become what a Python string literal writes for them. So does
+    a new line: what follows it in a name would stand as a line of ours.
 
     Args:
         text: whatever is to be printed, before our own colours.
@@ -62,6 +63,12 @@ def say(text: str = "") -> None:
     click.echo(printable(text))
 
 
+def say_csv(text: str) -> None:
+    """Print lines of CSV, of which a quoted cell may hold several."""
+    for line in text.rstrip().split("\n"):
+        say(line)
+
+
 def json_option(function: Function) -> Function:
     """Give a command the flag ``--json``, passed to it as the keyword ``as_json``."""
     return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")(function)
@@ -78,7 +85,7 @@ def print_json(document: Mapping[str, Any]) -> None:
     if missing := [key for key in ("schema", "version") if key not in document]:
         raise ValueError(f"a JSON result must have the keys 'schema' and 'version'. Missing: {missing}")
     ordered = {"schema": document["schema"], "version": document["version"], **document}
-    say(json_text(ordered, indent=2))
+    click.echo(json_text(ordered, indent=2))
 
 
 def json_text(document: Mapping[str, Any], indent: int | None = None) -> str:
@@ -172,8 +179,8 @@ def kib(size: int) -> str:
     return f"{size / 1024:,.1f} KiB"
 
 
-def note(text: str) -> None:
-    """Print a line on stderr, where everything that is not a result goes."""
+def note(text: str = "") -> None:
+    """Print a line on stderr, where everything that is not a result goes; nothing in it can steer the terminal."""
     click.echo(printable(text), err=True)
 
 

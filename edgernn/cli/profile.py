@@ -12,7 +12,7 @@ from edgernn.cli.connection import connection_options
 from edgernn.cli.growth import Share, check_growth, print_comparison
 from edgernn.cli.inspect import COUNTED
 from edgernn.cli.kernels import kernels_rows, print_reasons
-from edgernn.cli.output import json_option, kib, note, print_json, print_table, progress, say
+from edgernn.cli.output import json_option, kib, note, print_json, print_table, progress, say, say_csv
 from edgernn.cli.values import PLACE, WHOLE
 from edgernn.errors import CheckFailed, InputError
 
@@ -141,7 +141,7 @@ def command(
     if as_json:
         print_json(document)
     elif as_csv:
-        say(csv_text(document).rstrip())
+        say_csv(csv_text(document))
     else:
         print_profile(found)
         if comparison is not None:
@@ -159,13 +159,11 @@ def command(
 
 def _check(found: Profile, comparison: Comparison | None, limit: float) -> None:
     """End with exit status 1 if something that was asked for does not hold."""
-    broken = []
     if found.fit is not None and found.fit.fits is False:
         from edgernn.profiling.fit import shortfalls
 
-        broken.append(f"board '{found.fit.board.name}': the model must fit. Found: {'; '.join(shortfalls(found.fit))}.")
-    if broken:
-        raise CheckFailed("\n".join(broken))
+        lacks = "; ".join(shortfalls(found.fit))
+        raise CheckFailed(f"board '{found.fit.board.name}': the model must fit. Found: {lacks}.")
     if comparison is not None:
         check_growth(comparison, limit)
 
@@ -210,7 +208,8 @@ def print_profile(found: Profile) -> None:
     print_reasons(contents.kernels)
     _print_times(found)
     if found.micro is not None and found.micro.runs:
-        say("\nfor the firmware:")
+        say()
+        say("for the firmware:")
         for line in found.micro.resolver.lines:
             say(f"  {line}")
     if found.fit is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from edgernn.cli.output import note, print_json, progress, say
+from edgernn.cli.output import note, print_json, progress, say, say_csv
 from edgernn.profiling.latency import Plan
 
 
@@ -38,7 +38,7 @@ def profile_folder(
     if as_json:
         print_json(document)
     elif as_csv:
-        say(csv_text(document).rstrip())
+        say_csv(csv_text(document))
     else:
         rows = c_rows(found)
         width = max(len(name) for name, _ in rows)

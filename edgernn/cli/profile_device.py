@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgernn.cli.output import note, print_json, progress, say
+from edgernn.cli.output import note, print_json, progress, say, say_csv
 from edgernn.errors import CheckFailed, InputError
 from edgernn.profiling.latency import Plan
 
@@ -54,7 +54,7 @@ def profile_device(
     if as_json:
         print_json(document)
     elif as_csv:
-        say(csv_text(document).rstrip())
+        say_csv(csv_text(document))
     else:
         rows = profile_rows(found, document)
         width = max(len(name) for name, _ in rows)

@@ -179,6 +179,30 @@ def test_the_same_model_gives_the_same_files(tmp_path: Path) -> None:
     assert all("\t" not in text or path.endswith("Kconfig") for path, text in first.items())
 
 
+def test_sessions_of_the_same_sources_share_a_library_and_those_of_changed_ones_do_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = []
+
+    def compile_it(*arguments: Any) -> None:
+        built.append(arguments)
+        compile_library(*arguments)
+
+    monkeypatch.setattr("edgernn.devices.host.c.compile_library", compile_it)
+    edgernn.convert(folder() / "gru.keras", tmp_path / "gru", format="c")
+    project = read_c_project(tmp_path / "gru")
+    x = {project.inputs[0].name: np.ones(project.inputs[0].shape, "f4")}
+    first, again = (CSession(project).run(x) for _ in range(2))
+    assert len(built) == 1
+    source = project.source
+    source.write_text(source.read_text().replace("_run(", "_run(/* changed */"))
+    changed = CSession(project).run(x)
+    assert len(built) == 2
+    for name, answer in first.items():
+        np.testing.assert_array_equal(again[name], answer)
+        np.testing.assert_array_equal(changed[name], answer)
+
+
 def test_the_command_line_converts_and_verifies_c(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model, data = str(folder() / "gru.keras"), str(folder() / "test.npz")
     output = str(tmp_path / "gru")

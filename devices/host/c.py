@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -139,12 +140,10 @@ class CSession:
         compiler = find_compiler()
         sizes = [_whole(project, key) for key in ("scratch_bytes", "state_bytes")]
         self._seconds = min(_SECONDS + _whole(project, "macs") / _MACS_PER_SECOND, _LONGEST)
-        with tempfile.TemporaryDirectory(prefix="edgernn-c-") as folder:
-            library = Path(folder) / "model.so"
-            compile_library(project, compiler, library)
-            self._child = guarded.Child()
-            self.close = weakref.finalize(self, self._child.close)
-            self._call(c_library.load, str(library), project.name, *sizes)  # stays loaded when the file is gone
+        library = _library(project, compiler)
+        self._child = guarded.Child()
+        self.close = weakref.finalize(self, self._child.close)
+        self._call(c_library.load, str(library), project.name, *sizes)
         self.description = f"C, {Path(compiler).name} {' '.join(FLAGS[:3])}"
         self._fed: list[Array] = []
         self.opening = Opening(time.perf_counter() - start, 0.0)
@@ -255,6 +254,28 @@ def find_compiler() -> str:
         f"C compiler: must be installed, one of {', '.join(COMPILERS)}. Found: none.",
         hint="on Debian, Ubuntu and Raspberry Pi OS: sudo apt-get install gcc libc6-dev; or set CC.",
     )
+
+
+_built: dict[str, tempfile.TemporaryDirectory[str]] = {}  # folders with a library each, the newest last
+_KEPT = 4
+
+
+def _library(project: CProject, compiler: str) -> Path:
+    """The compiled project; sessions of the same sources share one, as a stream and its window do."""
+    parts = [compiler, os.environ.get("CFLAGS", ""), project.name]
+    digest = hashlib.sha256("\0".join(parts).encode())
+    for path in sorted((project.folder / "src").glob("*")):
+        if path.is_file() and os.access(path, os.R_OK):  # the compiler tells about one that is not
+            digest.update(f"\0{path.name}\0".encode() + path.read_bytes())
+    key = digest.hexdigest()
+    folder = _built.pop(key, None)
+    if folder is None:
+        folder = tempfile.TemporaryDirectory(prefix="edgernn-c-", ignore_cleanup_errors=True)
+        compile_library(project, compiler, Path(folder.name) / "model.so")
+    _built[key] = folder
+    while len(_built) > _KEPT:
+        _built.pop(next(iter(_built))).cleanup()  # what is loaded stays so when the file is gone
+    return Path(folder.name) / "model.so"
 
 
 def compile_library(project: CProject, compiler: str, library: Path) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import shlex
 import stat
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def atomic_write(path: str | os.PathLike[str], content: bytes | str) -> Path:
     place = Path(path)
     temporary: Path | None = None
     try:
-        target, mode = destination(place)
+        target, mode = destination(path)
         temporary = target.parent / f".edgernn-{os.urandom(6).hex()}"  # short, whatever the length of the target's name
         write_new(temporary, content.encode() if isinstance(content, str) else content, mode)
         os.replace(temporary, target)
@@ -51,7 +52,7 @@ def atomic_write(path: str | os.PathLike[str], content: bytes | str) -> Path:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
         if isinstance(error, (OSError, ValueError)):
-            raise explained(place, error) from error
+            raise explained(path, error) from error
         raise
     sync_folder(target.parent)
     return place
@@ -65,12 +66,11 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     """
     import tempfile
 
-    place = Path(path)
     try:
-        target, _ = destination(place)
+        target, _ = destination(path)
         tempfile.TemporaryFile(dir=target.parent).close()
     except (OSError, ValueError) as error:
-        raise explained(place, error) from error
+        raise explained(path, error) from error
 
 
 def append_line(path: Path, line: bytes) -> None:
@@ -157,13 +157,21 @@ def is_read_only(path: Path, mode: int) -> bool:
     return not mode & 0o222 or not os.access(path, os.W_OK)
 
 
-def destination(path: Path) -> tuple[Path, int]:
-    """The file that is written if `path` is, behind all symbolic links, and the mode to write it with.
+def names_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether a path can only be a folder's, whatever there is: ``new/``, of which a `Path` would forget the slash."""
+    return os.path.basename(os.fspath(path)) in ("", os.curdir, os.pardir)
+
+
+def destination(place: str | os.PathLike[str]) -> tuple[Path, int]:
+    """The file that is written if `place` is, behind all symbolic links, and the mode to write it with.
 
     Raises:
-        OSError: its folder cannot be used, or the links never end.
+        OSError: it is a folder, or its folder cannot be used, or the links never end.
         InputError: there is something else than a regular file, or it is read-only.
     """
+    path = Path(place)
+    if names_folder(place):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
@@ -186,12 +194,18 @@ def destination(path: Path) -> tuple[Path, int]:
     return target, mode & ORDINARY
 
 
-def explained(target: Path, error: Exception) -> EdgernnError:
+def explained(target: str | os.PathLike[str], error: Exception) -> EdgernnError:
     """The error to raise for a path that could not be written."""
     reason = getattr(error, "strerror", None) or error
+    if isinstance(error, IsADirectoryError):
+        within = os.path.join(target, "model.tflite")
+        return InputError(
+            f"output '{target!s}': must be a file. Found: a folder.",
+            hint=f"name the file in it, such as --output {shlex.quote(within)}.",
+        )
     if getattr(error, "errno", None) in DISK_FULL:
-        return EnvironmentProblem(f"output '{target}': cannot be written: {reason}.", hint="free some disk space.")
+        return EnvironmentProblem(f"output '{target!s}': cannot be written: {reason}.", hint="free some disk space.")
     return InputError(
-        f"output '{target}': must be a writable path. Found: {reason}.",
+        f"output '{target!s}': must be a writable path. Found: {reason}.",
         hint="choose another path with --output, or create its folder first.",
     )

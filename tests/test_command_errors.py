@@ -40,6 +40,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "cut.keras").write_bytes(content[: len(content) // 2])
     (folder / "flipped.keras").write_bytes(content[:200] + bytes(b ^ 0xFF for b in content[200:400]) + content[400:])
     (folder / "cut.h5").write_bytes((folder / "model.h5").read_bytes()[:4000])
+    (folder / "folder").mkdir()
     (folder / "text.keras").write_text("no model at all")
     (folder / "cut.npz").write_bytes((folder / "good.npz").read_bytes()[:300])
     poisoned = [np.full_like(weight, np.nan) if k == 1 else weight for k, weight in enumerate(model.get_weights())]
@@ -87,6 +88,9 @@ BAD: dict[str, tuple[tuple[str, ...], str]] = {
     "form that the scheme lacks": ((*INT8, "--calibration", "good.npz", "--form", "fused"), "float32"),
     "form that the cell lacks": ((*CONVERT, "--form", "fused"), "single LSTM"),
     "unwritable output": (("convert", "model.keras", "-o", "nowhere/out.tflite"), "nowhere"),
+    "output with a slash": (("convert", "model.keras", "-o", "new/"), "new/model.tflite"),
+    "output that is a folder": (("convert", "model.keras", "-o", "folder"), "folder/model.tflite"),
+    "history with a slash": (("profile", "model.keras", "--history", "new/"), "must be a file"),
     "output of a variable that is not set": (("convert", "model.keras", "-o", "", "--format", "c"), "empty"),
     "hop beyond every number": ((*CONVERT, "--streaming", "--hop", "9" * 25), "2147483647"),
     "inspect nothing": (("inspect", "no.tflite"), "no.tflite"),

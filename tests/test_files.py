@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def test_an_existing_file_is_replaced_and_gets_ordinary_permissions(tmp_path: Pa
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
-@pytest.mark.parametrize("name", ["missing/model.tflite", "file/model.tflite", "folder"])
+@pytest.mark.parametrize("name", ["missing/model.tflite", "file/model.tflite"])
 def test_an_unwritable_path_is_an_input_error_and_leaves_nothing(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_bytes(b"kept")
     (tmp_path / "folder").mkdir()
@@ -47,6 +48,19 @@ def test_an_unwritable_path_is_an_input_error_and_leaves_nothing(tmp_path: Path,
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
     assert (tmp_path / "file").read_bytes() == b"kept"
     assert os.listdir(tmp_path / "folder") == []
+
+
+@pytest.mark.parametrize("name", ["folder", "folder/", "new/", "new/.", "folder/..", "."])
+@pytest.mark.parametrize("write", [check_writable, lambda path: atomic_write(path, b"new")], ids=["check", "write"])
+def test_a_folder_in_place_of_a_file_is_refused_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, write: Callable[[str], object]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match=r"must be a file\. Found: a folder") as caught:
+        write(name)
+    assert os.path.join(name, "model.tflite") in caught.value.hint
+    assert [path.name for path in tmp_path.rglob("*")] == ["folder"]
 
 
 @pytest.mark.parametrize("kind", ["fifo", "socket", "device", "folder", "read-only", "loop"])

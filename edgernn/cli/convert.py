@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from edgernn.cli.output import json_option, kib, note, print_json, print_table, progress
-from edgernn.cli.values import PLACE, WHOLE
+from edgernn.cli.values import AS_GIVEN, PLACE, WHOLE
 
 
 @click.command()
@@ -16,7 +16,7 @@ from edgernn.cli.values import PLACE, WHOLE
     "-o",
     "--output",
     required=True,
-    type=PLACE,
+    type=AS_GIVEN,
     help="The .tflite file, or the folder of C, to write.",
 )
 @click.option("--format", default="tflite", show_default=True, metavar="tflite|c", help="A .tflite file, or C99.")
@@ -68,7 +68,7 @@ from edgernn.cli.values import PLACE, WHOLE
 @json_option
 def command(
     model: Path,
-    output: Path,
+    output: str,
     format: str,
     quantize: str,
     target: str,
@@ -134,7 +134,7 @@ def command(
             }
         )
         return
-    row = (str(output), result.size, kib(result.size), result.parameters, result.scheme, result.target, result.form,
+    row = (output, result.size, kib(result.size), result.parameters, result.scheme, result.target, result.form,
            result.io, f"{result.seconds:.2f} s")  # fmt: skip
     print_table("", ("Artifact", "Bytes", "KiB", "Parameters", "Scheme", "Target", "Form", "In/out", "Time"), [row])
     for text in result.notes:

@@ -13,7 +13,7 @@ from edgernn.cli.growth import Share, check_growth, print_comparison
 from edgernn.cli.inspect import COUNTED
 from edgernn.cli.kernels import kernels_rows, print_reasons
 from edgernn.cli.output import json_option, kib, note, print_json, print_table, progress, say, say_csv
-from edgernn.cli.values import PLACE, WHOLE
+from edgernn.cli.values import FILE, PLACE, WHOLE
 from edgernn.errors import CheckFailed, InputError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _SUMMED = ("microseconds", "share", "calls")
 @click.option("--board", help="Check whether it fits on this board; 'edgernn devices' lists them.")
 @click.option("--static", is_flag=True, help="Tell only what the file says, and run nothing.")
 @click.option("--steps", type=WHOLE, help="Number of time steps, where a Keras model leaves it open.")
-@click.option("--history", type=PLACE, help="Append the profile to this file, a line of JSON each.")
+@click.option("--history", type=FILE, help="Append the profile to this file, a line of JSON each.")
 @click.option("--against", type=PLACE, help="Compare with an earlier profile: JSON, or a history.")
 @click.option(
     "--max-regression",

@@ -8,16 +8,17 @@ from typing import Any
 
 import click
 
-LARGEST = 2**31 - 1
+from edgernn.errors import LARGEST_COUNT
+from edgernn.files import names_folder
 
 
 class _Whole(click.types.IntParamType):
-    """A whole number that fits 32 bits: one with more digits than a shape may have is no count of anything."""
+    """A whole number that is a count of something, or the negative of one, which each command judges."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = super().convert(value, param, ctx)
-        if not -LARGEST <= number <= LARGEST:
-            self.fail(f"must be at most {LARGEST} and at least -{LARGEST}.", param, ctx)
+        if not -LARGEST_COUNT <= number <= LARGEST_COUNT:
+            self.fail(f"must be at most {LARGEST_COUNT} and at least -{LARGEST_COUNT}.", param, ctx)
         return number
 
 
@@ -32,5 +33,19 @@ class _Place(click.Path):
         return super().convert(value, param, ctx)
 
 
+class _File(_Place):
+    """A path of a file to write, which with a slash at its end would be a folder's."""
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        if value != "" and names_folder(value):
+            self.fail(f"must be a file. Found: '{value!s}', a folder.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 WHOLE = _Whole()
 PLACE = _Place(path_type=Path)
+FILE = _File(path_type=Path)
+AS_GIVEN = _Place(path_type=str)
+"""A path with the slash at its end, which only a folder's has."""

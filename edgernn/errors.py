@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import TypeVar
 
 Choice = TypeVar("Choice", bound=str)
+
+
+LARGEST_COUNT = 2**31 - 1
+"""Of steps, frames or whatever else is counted: what is larger than a shape can hold is no count of anything."""
 
 
 class EdgernnError(Exception):
@@ -85,6 +90,22 @@ def no_room(error: OSError) -> EnvironmentProblem:
     """The error for a temporary file that cannot be written."""
     message = f"cannot write a temporary file: {error.strerror or error}."
     return EnvironmentProblem(message, hint="free some disk space.")
+
+
+def whole_number(what: str, value: object, least: int, *, hint: str) -> int:
+    """`value` as a count of at least `least`.
+
+    Raises:
+        InputError: it is none.
+    """
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        number = int(value)
+        if least <= number <= LARGEST_COUNT:
+            return number
+        found = str(number) if abs(number) < 10**20 else "one of more than 20 digits"  # Python writes no more than 4300
+    else:
+        found = f"{value!r}"
+    raise InputError(f"{what}: must be a whole number from {least} to {LARGEST_COUNT}. Found: {found}.", hint=hint)
 
 
 def one_of(what: str, value: str, known: Sequence[Choice]) -> Choice:

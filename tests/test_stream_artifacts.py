@@ -13,7 +13,7 @@ from test_streaming_sessions import fixed
 
 import edgernn
 from edgernn.devices.host.session import open_session
-from edgernn.errors import InputError
+from edgernn.errors import InputError, UnsupportedError
 
 Array = NDArray[Any]
 
@@ -57,11 +57,30 @@ def test_an_int8_stream_of_a_model_of_any_length_is_calibrated_over_the_samples_
     assert found.relative_error == pytest.approx(window.relative_error, rel=0.01)
 
 
-@pytest.mark.parametrize("wrong", [{"hop": "2"}, {"hop": 2.5}, {"hop": True}, {"lookahead": 1.5}])
+BEYOND = (10**25, -(10**25), 10**5000)  # Python writes out no number of so many digits
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"hop": "2"}, {"hop": 2.5}, {"hop": True}, {"hop": 0}, {"lookahead": 1.5}, {"lookahead": -1}, {"lookahead": None},
+     *({name: number} for name in ("hop", "lookahead", "steps") for number in BEYOND)],
+    ids=lambda wrong: " ".join(wrong),
+)  # fmt: skip
 def test_options_of_a_stream_that_are_no_whole_numbers_are_refused(wrong: dict[str, Any], tmp_path: Path) -> None:
     fixed("gru", tmp_path / "m.keras")
     with pytest.raises(InputError, match="whole number"):
         edgernn.convert(tmp_path / "m.keras", streaming=True, **wrong)
+
+
+@pytest.mark.parametrize("format", ["tflite", "c"])
+@pytest.mark.parametrize("hop", [2**31 - 2, 2**21])
+def test_a_hop_that_no_step_can_hold_is_refused_before_it_takes_memory(format: str, hop: int, tmp_path: Path) -> None:
+    import keras
+
+    wide = keras.layers.Dense(30)  # behind it, 2**21 frames of one column have too many numbers too
+    keras.Sequential([keras.Input((12, 1)), wide, keras.layers.GRU(2)]).save(tmp_path / "m.keras")
+    with pytest.raises(UnsupportedError, match=rf"no tensor of more than 4194304 elements.*a hop of {hop} frames"):
+        edgernn.convert(tmp_path / "m.keras", streaming=True, hop=hop, format=format)
 
 
 @pytest.mark.parametrize("state", ["io", "internal"])

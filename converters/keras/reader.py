@@ -13,7 +13,7 @@ from edgernn.converters.keras.source import read_source
 from edgernn.converters.keras.source_model import KerasLayer, KerasModel, ModelInput, walk
 from edgernn.converters.keras.use import Findings, Tensor
 from edgernn.converters.keras.walk import LARGEST_TENSOR, check_layers, read_calls
-from edgernn.errors import InputError, UnsupportedError
+from edgernn.errors import InputError, UnsupportedError, whole_number
 from edgernn.graph import Builder, DType, Graph, Value
 from edgernn.graph import operators as ops
 from edgernn.graph.verify import verify
@@ -99,6 +99,8 @@ def read_model(path_or_model: Any, *, steps: int | None = None) -> ReadModel:
 
 def read_keras(source: KerasModel, digest: str = "", *, steps: int | None = None) -> ReadModel:
     """Like `read_model`, of a model that `read_source` has read."""
+    if steps is not None:
+        steps = whole_number("steps", steps, 1, hint="give the length of the input window.")
     shapes = [_shape(model_input, steps) for model_input in source.inputs]
     _check_steps(source.inputs, steps)
     graph, findings = _build(source, shapes, frozenset())
@@ -153,11 +155,9 @@ def _shape(model_input: ModelInput, steps: int | None) -> tuple[int, ...]:
 
 
 def _check_steps(inputs: Sequence[ModelInput], steps: int | None) -> None:
-    """`steps` must be positive, and must say nothing else than the model itself."""
+    """`steps` must say nothing else than the model itself."""
     if steps is None:
         return
-    if steps < 1:
-        raise InputError(f"steps: must be at least 1. Found: {steps}.", hint="give the length of the input window.")
     fixed = {model_input.name: model_input.shape[0] for model_input in inputs if model_input.shape}
     if None not in fixed.values() and steps not in fixed.values():
         known = ", ".join(f"'{name}' has {count}" for name, count in fixed.items())

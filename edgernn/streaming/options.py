@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from edgernn.errors import InputError, UnsupportedError, one_of
+from edgernn.errors import InputError, UnsupportedError, one_of, whole_number
 from edgernn.graph import Graph
 from edgernn.passes.stream import NoStreamError, Streamed, stream
 
@@ -53,10 +53,7 @@ def stream_options(
         if wrong:
             raise InputError(f"{wrong[0]}: is of a stream. Found: no --streaming.", hint="give --streaming too.")
         return None
-    for name, number, least in (("hop", hop, 1), ("lookahead", lookahead, 0)):
-        if number is not None and (not isinstance(number, int) or isinstance(number, bool)):
-            raise InputError(f"{name}: must be a whole number. Found: {number!r}.", hint=f"leave {name} out.")
-        if number is not None and number < least:
-            raise InputError(f"{name}: must be at least {least}. Found: {number}.", hint=f"leave --{name} out.")
+    frames = None if hop is None else whole_number("hop", hop, 1, hint="leave --hop out.")
+    late = whole_number("lookahead", lookahead, 0, hint="leave --lookahead out.")
     chosen = one_of("state", state, STATES) if state is not None else defaults.get(target, "io")
-    return StreamOptions(hop, lookahead, chosen)
+    return StreamOptions(frames, late, chosen)

@@ -98,7 +98,13 @@ HOP = Rule(
     "strides, pooling, with a --hop that they do not divide",
     "leave --hop out, or choose a multiple.",
 )
-RULES = (SEQUENCE, FORWARD, PRESENT, LED, WHOLE, POOLED, EXACT, KNOWN_START, SAME_WEIGHTS, FLAT_LOOP, HOP)
+LARGEST_STEP = 1 << 22
+SHORT = Rule(
+    f"a step must have no tensor of more than {LARGEST_STEP} elements.",
+    "a --hop of more frames than any step needs",
+    "choose a smaller --hop.",
+)
+RULES = (SEQUENCE, FORWARD, PRESENT, LED, WHOLE, POOLED, EXACT, KNOWN_START, SAME_WEIGHTS, FLAT_LOOP, HOP, SHORT)
 STREAMS = (
     ("LSTM, GRU, SimpleRNN, stacked too", "their states", "0"),
     ("Conv1D with padding='causal'", "a ring of (size - 1) x dilation frames", "0"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -59,6 +60,8 @@ class _Stream:
         for node in self.graph.nodes:
             self._node(node)
         outputs = [self._output(value) for value in self.graph.outputs]
+        for node in self.memory.nodes:
+            self._check_size(node.outputs, node.layer)
         states = self.memory.states
         graph = replace(
             self.graph,
@@ -88,6 +91,12 @@ class _Stream:
             else:
                 self.fixed.add(value)
                 self.inputs.append(value)
+        self._check_size(self.inputs, self.graph.name)
+
+    def _check_size(self, values: Sequence[Value], layer: str) -> None:
+        largest = max((value.size for value in values), default=0)
+        if largest > rules.LARGEST_STEP:
+            raise NoStreamError(rules.SHORT, layer, f"{largest} in a hop of {self.hop} frames")
 
     # --- nodes ------------------------------------------------------------------------------------------------------
 

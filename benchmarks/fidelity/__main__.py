@@ -74,12 +74,12 @@ def _told(row: Row) -> Row:
 
 
 @click.command()
-@click.option("--task", "names", multiple=True, metavar="NAME", help="Only this task; may be repeated.")
-@click.option("--cell", "cells", multiple=True, type=click.Choice(CELLS), default=CELLS)
-@click.option("--seed", "seeds", multiple=True, type=int, default=SEEDS, show_default=True)
-@click.option("--scheme", "schemes", multiple=True, type=click.Choice(SCHEMES), default=SCHEMES)
-@click.option("--target", "targets", multiple=True, type=click.Choice(TARGETS), default=TARGETS)
-@click.option("--samples", multiple=True, type=click.IntRange(min=1), default=SAMPLES, show_default=True)
+@click.option("--task", "names", multiple=True, metavar="NAME", help="Only this task; this one may be repeated, too.")
+@click.option("--cell", "cells", multiple=True, type=click.Choice(CELLS), help="Only this cell.")
+@click.option("--seed", "seeds", multiple=True, type=int, help="Only this seed.")
+@click.option("--scheme", "schemes", multiple=True, type=click.Choice(SCHEMES), help="Only this scheme.")
+@click.option("--target", "targets", multiple=True, type=click.Choice(TARGETS), help="Only this target.")
+@click.option("--samples", multiple=True, type=click.IntRange(min=1), help="Calibrate with so many.")
 @click.option("--examples", type=click.IntRange(min=10), help="Only so many of each test.")
 @click.option(
     "--quick", is_flag=True, help="int8, the first seed, 200 and 256 samples, 150 examples, no stock converter."
@@ -89,9 +89,7 @@ def _told(row: Row) -> Row:
     "--record", type=click.Path(path_type=Path), default=RECORD, help="Rows to compare costs and losses with."
 )
 @click.option("--save", is_flag=True, help="Write benchmarks/results/fidelity.json and .md.")
-@click.pass_context
 def command(
-    context: click.Context,
     names: tuple[str, ...],
     cells: tuple[str, ...],
     seeds: tuple[int, ...],
@@ -105,16 +103,12 @@ def command(
     save: bool,
 ) -> int:
     """Convert, run and judge the networks of the fidelity tasks."""
+    seeds = seeds or (SEEDS[:1] if quick else SEEDS)
+    schemes = schemes or (SCHEMES[:1] if quick else SCHEMES)
+    samples = samples or (QUICK_SAMPLES if quick else SAMPLES)
     if quick:
-        given = context.get_parameter_source
-
-        def unless_given(name: str, value: tuple[str, ...] | tuple[int, ...], default: object) -> object:
-            return default if given(name) == click.core.ParameterSource.DEFAULT else value
-
-        schemes = unless_given("schemes", schemes, ("int8",))  # type: ignore[assignment]
-        samples = unless_given("samples", samples, QUICK_SAMPLES)  # type: ignore[assignment]
-        seeds = unless_given("seeds", seeds, SEEDS[:1])  # type: ignore[assignment]
         examples, with_stock = examples or QUICK_EXAMPLES, False
+    targets, cells = targets or TARGETS, cells or CELLS
     tasks = find_tasks(names)
     wanted = [model for model in trained() if model.task in tasks and model.cell in cells and model.seed in seeds]
     rows = _all_rows(wanted, forms(schemes, targets, samples), examples, with_stock)

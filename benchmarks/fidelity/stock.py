@@ -21,7 +21,8 @@ from benchmarks.fidelity.catalog import TASKS, models
 from benchmarks.fidelity.measuring import blank, judged
 from benchmarks.fidelity.prepared import Prepared, prepare
 from benchmarks.fidelity.rows import USUAL, Form, Row
-from benchmarks.stock import cache_name
+from benchmarks.fidelity.task import Examples
+from benchmarks.stock import cache_name, stock_converter
 from edgernn.errors import EdgernnError
 from edgernn.files import atomic_write
 from edgernn.running import read_artifact
@@ -49,43 +50,49 @@ def measure(prepared: Prepared, form: Form) -> Row:
             return replace(row, failure=outcome.failure)
         content = artifact.read_bytes()
     try:
-        return judged(replace(row, bytes=len(content)), prepared, read_artifact(content), "litert")
+        read = read_artifact(content)
+        test = prepared.test
+        renamed = {info.name: test.x[_input_of(info.name, test)] for info in read.inputs}
+        told = replace(prepared, test=replace(test, x=renamed))
+        return judged(replace(row, bytes=len(content)), told, read, "litert")
     except EdgernnError as error:
         return replace(row, failure=error.message.splitlines()[0])
+
+
+def _input_of(name: str, test: Examples) -> str:
+    """Which input the converter has given this name, which has the input's in it."""
+    return next((each for each in test.x if each in name), next(iter(test.x)))
 
 
 def _convert(prepared: Prepared, scheme: str, samples: int) -> bytes:
     """Convert in this process, which may not survive it."""
     import keras
-    import tensorflow as tf
 
     network = keras.models.load_model(prepared.file, compile=False)
-    unrolled = _unrolled(keras, network) if scheme == "int8" else network
     names = [each.name for each in network.inputs]
-    shapes = [tf.TensorSpec((1, *each.shape[1:]), each.dtype, name=each.name) for each in unrolled.inputs]
-    call = tf.function(lambda *inputs: unrolled(inputs if len(inputs) > 1 else inputs[0]), input_signature=shapes)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([call.get_concrete_function()], unrolled)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    types = [np.dtype(each.dtype) for each in network.inputs]
+    fixed = _fixed(keras, network, unroll=scheme == "int8")
+    converter = stock_converter(fixed, scheme, ())
     if scheme == "int8":
-        rows = [prepared.calibration[name][:samples] for name in names]
-        types = [spec.dtype.as_numpy_dtype for spec in shapes]
-        converter.representative_dataset = lambda: (
-            [np.asarray(row[None], dtype) for row, dtype in zip(each, types, strict=True)]
-            for each in zip(*rows, strict=True)
-        )
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        import tensorflow as tf
+
+        rows = [prepared.calibration[name][:samples].astype(dtype) for name, dtype in zip(names, types, strict=True)]
+        converter.representative_dataset = lambda: ([row[None] for row in each] for each in zip(*rows, strict=True))
+        converter.inference_input_type = converter.inference_output_type = tf.float32
     return bytes(converter.convert())
 
 
-def _unrolled(keras: Any, network: Any) -> Any:
-    """The same network with its loops written out."""
+def _fixed(keras: Any, network: Any, *, unroll: bool) -> Any:
+    """The same network for one sample at a time, and with its loops written out if so wanted."""
     config = json.loads(json.dumps(network.get_config()))
     for layer in config["layers"]:
         if "unroll" in layer["config"]:
-            layer["config"]["unroll"] = True
-    unrolled = keras.Model.from_config(config)
-    unrolled.set_weights(network.get_weights())
-    return unrolled
+            layer["config"]["unroll"] = unroll
+        if "batch_shape" in layer["config"]:
+            layer["config"]["batch_shape"][0] = 1
+    fixed = keras.Model.from_config(config)
+    fixed.set_weights(network.get_weights())
+    return fixed
 
 
 def main(arguments: Sequence[str]) -> None:

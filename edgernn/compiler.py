@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edgernn.calibration import ClipMethod, calibrate, multiplied_values
+from edgernn.calibration import calibrate, largest_values, multiplied_values, second_moments
 from edgernn.converters.tflite.arithmetic import FLOAT_KERNELS, TfliteArithmetic
 from edgernn.converters.tflite.loop import Loop
 from edgernn.converters.tflite.states import stream_metadata
@@ -35,6 +35,7 @@ from edgernn.passes import (
 )
 from edgernn.quantization import Plan, carried_on, fold_biases, quantize
 from edgernn.quantization.weights_only import dynamic_weights, half_weights, white_noise
+from edgernn.ranges import ClipMethod
 from edgernn.streaming.options import StreamOptions
 from edgernn.targets import INTEGER_SCHEMES, Form, Io, Scheme, Target
 
@@ -136,9 +137,9 @@ def _moments(graph: Graph, calibration: Mapping[str, np.ndarray] | None, recordi
     if fused or not multiplied_values(graph):
         return {}
     if calibration:
-        return calibrate(graph, calibration, recordings=recordings).moments
+        return second_moments(graph, calibration, recordings=recordings)
     noise, longest = white_noise(graph)
-    return calibrate(graph, noise, longest).moments
+    return second_moments(graph, noise, longest)
 
 
 def _hoisted(graph: Graph) -> Graph:
@@ -167,7 +168,7 @@ def _integers(
         samples = dict(carried_on(graph, samples))
     _refuse_masks_on_integers(graph, options)
     if body == "int16":
-        first = calibrate(graph, samples, recordings=recordings).ranges
+        first = largest_values(graph, samples, recordings)
         graph = map_bodies(graph, lambda inner: join_operands(inner, lambda node: alike(node, first)))
         graph = map_bodies(graph, separate_operands)
         graph = decompose_functions(graph, ("sigmoid", "tanh", *_TABLES))

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgernn.calibration import CLIP_METHODS
 from edgernn.compiler import Options, compile_graph
 from edgernn.converted import DEFAULT_CLIP, ConvertResult, OnProgress, check_overwrites, no_samples
 from edgernn.converters.keras.reader import ReadModel, read_keras
@@ -18,6 +17,7 @@ from edgernn.errors import InputError, one_of
 from edgernn.files import atomic_write, check_writable
 from edgernn.opening import check_opens
 from edgernn.promises import keep_promise, promised
+from edgernn.ranges import CLIP_METHODS
 from edgernn.samples import Samples, Source, load_samples, read_once, steps_in
 from edgernn.streaming.options import StateForm, stream_options
 from edgernn.targets import FORMS, FUSED_SCHEMES, INTEGER_SCHEMES, SCHEMES, TARGETS, Io, Scheme, Target

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from edgernn.calibration import CLIP_METHODS
 from edgernn.converted import DEFAULT_CLIP, ConvertResult, OnProgress, check_overwrites, no_samples
 from edgernn.converters.c.compile import CIo, CScheme, lower, write_functions
 from edgernn.converters.c.naming import PART, legal_name, name_from, note_of
@@ -15,6 +14,7 @@ from edgernn.converters.c.project import SCHEMA, project_files
 from edgernn.converters.keras.reader import read_model
 from edgernn.errors import InputError, one_of
 from edgernn.owned_folder import check_folder, write_folder
+from edgernn.ranges import CLIP_METHODS
 from edgernn.samples import Source, load_samples
 from edgernn.streaming.options import StreamOptions
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgernn.calibration import ClipMethod
 from edgernn.errors import InputError
+from edgernn.ranges import ClipMethod
 from edgernn.samples import Source
 
-DEFAULT_CLIP: ClipMethod = "mse"  # measured: less error than minmax in every benchmark row but one
+# A mean squared error is that of all units together: the few large ones, which a layer may live by, would be clipped.
+DEFAULT_CLIP: ClipMethod = "minmax"
 
 OnProgress = Callable[[str], None]
 

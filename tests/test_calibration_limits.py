@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from work_counts import calls
 
-from edgernn.calibration import CLIP_METHODS, ClipMethod, Range, calibrate
+from edgernn.calibration import calibrate
 from edgernn.cells import Gates, SimpleRNN
 from edgernn.cells import run as loop
 from edgernn.compiler import Options, compile_graph
@@ -20,6 +20,7 @@ from edgernn.errors import EdgernnError, UnsupportedError
 from edgernn.graph import Builder, Graph
 from edgernn.quantization.scales import from_range
 from edgernn.quantization.weights_only import white_noise
+from edgernn.ranges import CLIP_METHODS, ClipMethod, Range
 from edgernn.reference import evaluate
 from edgernn.targets import MICRO, PHONE
 

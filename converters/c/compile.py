@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from edgernn.calibration import ClipMethod, calibrate
+from edgernn.calibration import calibrate, largest_values
 from edgernn.converters.c.body import Body
 from edgernn.converters.c.bounds import refuse_infinite
 from edgernn.converters.c.elements import Arithmetic, IntegerElements
@@ -35,6 +35,7 @@ from edgernn.passes import (
 )
 from edgernn.quantization import Plan, carried_on, quantize
 from edgernn.quantization.arithmetic import LARGEST_SUM
+from edgernn.ranges import ClipMethod
 
 CScheme = Literal["float32", "int8"]
 CIo = Literal["float32", "int8", "int16"]
@@ -119,8 +120,8 @@ def lower(
             samples[mask.name] = (samples[mask.source] != np.float32(mask.value)).any(-1)
     if not recordings:
         samples = dict(carried_on(graph, samples))
-    ranges = calibrate(graph, samples, recordings=recordings).ranges
-    graph = map_bodies(graph, lambda body: join_operands(body, lambda node: alike(node, ranges)))
+    seen = largest_values(graph, samples, recordings)
+    graph = map_bodies(graph, lambda body: join_operands(body, lambda node: alike(node, seen)))
     graph = map_bodies(graph, separate_operands)
     plan = Plan(
         CArithmetic(),

@@ -11,7 +11,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from edgernn.calibration import Range
 from edgernn.graph import Graph, Node, Rewrite, Scan, Value
 from edgernn.graph import operators as ops
 
@@ -113,10 +112,15 @@ def separate_operands(graph: Graph) -> Graph:
     return rewrite.graph(graph)
 
 
-def alike(node: Node, ranges: Mapping[Value, Range]) -> bool:
-    """Whether the operands of an Affine can share one 16-bit scale, and their kernels one 8-bit scale."""
+def alike(node: Node, seen: Mapping[Value, float]) -> bool:
+    """Whether the operands of an Affine can share one 16-bit scale, and their kernels one 8-bit scale.
+
+    Args:
+        node: an Affine.
+        seen: the largest absolute number of every value.
+    """
     assert isinstance(node.operator, ops.Affine)  # established by the caller
     count = node.operator.operands
-    largest = [ranges[value].largest for value in node.inputs[:count]]
+    largest = [seen[value] for value in node.inputs[:count]]
     kernels = [float(np.abs(value.constant).max()) for value in node.inputs[count : 2 * count]]
     return max(largest) <= JOINED_RANGES * max(min(largest), 1e-9) and max(kernels) <= 4 * max(min(kernels), 1e-9)

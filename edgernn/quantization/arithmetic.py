@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from edgernn.calibration import ClipMethod
 from edgernn.graph import DType, Node, Quantization, Value
 from edgernn.graph import operators as ops
+from edgernn.ranges import ClipMethod
 
 
 class Arithmetic(Protocol):

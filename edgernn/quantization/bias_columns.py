@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edgernn.calibration import Range, Statistics
+from edgernn.calibration import Statistics
 from edgernn.graph import Graph, Node, Value, map_bodies
 from edgernn.graph import operators as ops
 from edgernn.quantization.rounding import elimination
+from edgernn.ranges import Range
 
 FEWEST_ROWS = 48  # below, the constant costs as many bytes as it saves
 MOST_COLUMNS = 500  # beyond, a sum of 8 by 16 bits may not fit the accumulator of 32
@@ -59,7 +60,7 @@ def fold_biases(graph: Graph, statistics: Statistics) -> tuple[Graph, Statistics
         return replace(inner, nodes=tuple(nodes))
 
     folded = fold(map_bodies(graph, fold))
-    return folded, Statistics(ranges, moments)
+    return folded, replace(statistics, ranges=ranges, moments=moments)
 
 
 def _joins(graph: Graph, statistics: Statistics) -> list[_Join]:

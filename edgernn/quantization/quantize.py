@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from edgernn.calibration import Range, Statistics
+from edgernn.calibration import Statistics
 from edgernn.graph import DType, Graph, Node, Quantization, Rewrite, Scan, Value
 from edgernn.graph import operators as ops
 from edgernn.quantization.arithmetic import LARGEST_SUM, Plan
 from edgernn.quantization.fed_back import fed_back
-from edgernn.quantization.scales import ScaleGroups, from_range, with_margin
+from edgernn.quantization.scales import ScaleGroups, from_range
 from edgernn.quantization.types import choose_types
 from edgernn.quantization.weights import (
     least_scale,
@@ -22,6 +22,7 @@ from edgernn.quantization.weights import (
     quantize_without_bias,
     zero_bias,
 )
+from edgernn.ranges import Range, with_room
 
 _REACH = 32767  # of a 16-bit tensor, in its units
 _LARGEST_STEP = 2.0**13  # by which a conversion makes numbers larger
@@ -71,8 +72,9 @@ class _Quantizer:
     def _range(self, value: Value) -> Range:
         if value in self.ranges:
             found = self.ranges[value]
-            # A power of two may leave an output no more room than was seen of it, which is one number per sample.
-            return with_margin(found) if self.plan.power_of_two and value in self.outputs else found
+            # A 16-bit scale has room for twice what was seen, but for a power of two.
+            cramped = self.plan.power_of_two or self.types[value] == "int8"
+            return with_room(found) if cramped and value in self.outputs else found
         return Range.of(np.zeros(1, "f4") if value.data is None else value.data)
 
     def _tie(self, graph: Graph) -> None:
@@ -184,7 +186,7 @@ class _Quantizer:
         own = self.quantization(value)
         if own.scales == (1 / 32768,) and self.ranges[value].low >= 0 and dtype == "int8":
             return Quantization((1 / 256,), -128)
-        return self._from_range(with_margin(self._range(value)), dtype)
+        return self._from_range(with_room(self.ranges[value]), dtype)
 
     def _from_range(self, range_: Range, dtype: DType) -> Quantization:
         return from_range(range_, dtype, "minmax", power_of_two=self.plan.power_of_two)

@@ -56,7 +56,10 @@ def elimination(moments: np.ndarray, columns: int) -> tuple[np.ndarray, np.ndarr
     damped = moments.astype("f8").copy()
     damped[np.diag_indices(columns)] += _DAMPING * np.trace(damped[:columns, :columns]) / max(columns, 1) + 1e-12
     damped[columns:, columns:] += 1e-9
-    # Columns with the most energy first: their rounding error has the most others left to absorb it.
-    order = np.append(np.argsort(-np.diag(damped)[:columns], kind="stable"), np.arange(columns, len(damped)))
+    # Columns with the most energy first: their rounding error has the most others left to absorb it. Equal ones, but
+    # for the last bits of their sums, in the order in which they are.
+    energy = np.frexp(np.diag(damped)[:columns])
+    rounded = np.ldexp(np.round(energy[0] * 4096), energy[1])
+    order = np.append(np.argsort(-rounded, kind="stable"), np.arange(columns, len(damped)))
     inverse = np.linalg.inv(damped[np.ix_(order, order)])
     return order, np.linalg.cholesky((inverse + inverse.T) / 2).T  # upper: row k serves the columns from k on

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from edgernn.calibration import Range
 from edgernn.graph import DType, Graph, Node, Scan, Value
 from edgernn.graph import operators as ops
 from edgernn.quantization.arithmetic import Plan
+from edgernn.ranges import Range
 
 # Their output holds integers copied from the input, so a type of its own would cost a conversion.
 _MOVES = (

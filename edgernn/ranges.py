@@ -26,7 +26,7 @@ _PERCENTILE = 99.9
 def count_cells(array: np.ndarray) -> np.ndarray:
     """How many numbers of a float array lie in each cell: int64 `[CELLS]`, the positive cells first."""
     bits = np.ascontiguousarray(array, "f4").reshape(-1).view("u4")
-    return np.bincount(bits >> np.uint32(_SHIFT), minlength=CELLS)
+    return np.asarray(np.bincount(bits >> np.uint32(_SHIFT), minlength=CELLS))
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,13 @@ class Range:
         np.add.at(counts, where, np.concatenate([self.counts, other.counts]))
         return Range(min(self.low, other.low), max(self.high, other.high), cells, counts)
 
+    def within(self, reach: float) -> Range:
+        """The range of the same numbers, those beyond +-reach moved there."""
+        if self.largest <= reach:
+            return self
+        low, high = (float(np.clip(end, -reach, reach)) for end in (self.low, self.high))
+        return Range(low, high, self.cells, self.counts)
+
     @cached_property
     def edges(self) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper end of every cell, never beyond what was seen."""
@@ -89,7 +96,7 @@ class Range:
     def middles(self) -> np.ndarray:
         """What the numbers of each cell are taken for."""
         low, high = self.edges
-        return (low + high) / 2
+        return np.asarray((low + high) / 2)
 
     def quantile(self, share: float) -> float:
         """The number below which that share lies, between 0 and 1; linear inside a cell."""

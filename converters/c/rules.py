@@ -87,3 +87,13 @@ class CArithmetic:
         if dtype == "int16" and isinstance(operator, ops.Unary) and operator.function in ("sigmoid", "tanh"):
             return Quantization((next((scale for limit, scale in _TABLE_INPUTS if largest <= limit), 2.0**-11),))
         return None
+
+    def reach(self, operator: ops.Operator, dtype: DType) -> float | None:
+        """Where sigmoid and tanh have come within half a step of their ends."""
+        match operator:
+            case ops.Unary(function="sigmoid"):
+                return 11.1
+            case ops.Unary(function="tanh"):
+                return 5.55
+            case _:
+                return None

@@ -18,8 +18,6 @@ from edgernn.graph import operators as ops
 _BOTH: tuple[DType, ...] = ("int16", "int8")
 _SIGMOID: dict[DType, Quantization] = {"int8": Quantization((1 / 256,), -128), "int16": Quantization((1 / 32768,))}
 _TANH: dict[DType, Quantization] = {"int8": Quantization((1 / 128,)), "int16": Quantization((1 / 32768,))}
-# Functions with a 16-bit kernel in both runtimes; the others go through a table of 256 bytes.
-_KERNELS_16 = ("sigmoid", "tanh", "relu", "relu6", "leaky_relu", "abs")
 # Float functions with a kernel in both runtimes; the others are written as formulas.
 FLOAT_KERNELS = (
     "sigmoid",
@@ -33,6 +31,12 @@ FLOAT_KERNELS = (
     "rsqrt",
 )
 _EXACT_16 = (2.0**-12, 2.0**-11)
+_REACH: dict[tuple[str, DType], float] = {
+    ("sigmoid", "int8"): 6.25,
+    ("tanh", "int8"): 3.125,
+    ("sigmoid", "int16"): 11.1,
+    ("tanh", "int16"): 5.55,
+}
 
 
 _CLEAR = 2.002  # of the ratio where sums abort; no power of two, since LiteRT refuses some sums of those
@@ -46,8 +50,6 @@ class TfliteArithmetic:
     def types(self, operator: ops.Operator) -> tuple[DType, ...]:
         """16 and 8 bits, except where one runtime has the 8-bit kernel only."""
         match operator:
-            case ops.Unary(function=function) if function not in _KERNELS_16:
-                return ("int8",)
             case ops.Gather() | ops.Reduce(function="max"):
                 return ("int8",)
             case _:
@@ -112,6 +114,14 @@ class TfliteArithmetic:
         if dtype == "int16" and isinstance(operator, ops.Unary) and operator.function in ("sigmoid", "tanh"):
             return Quantization((_EXACT_16[0] if largest < 8 else _EXACT_16[1],))
         return None
+
+    def reach(self, operator: ops.Operator, dtype: DType) -> float | None:
+        """Where sigmoid and tanh have come within half a step of their ends."""
+        match operator:
+            case ops.Unary(function="sigmoid" | "tanh" as function):
+                return _REACH[function, dtype]
+            case _:
+                return None
 
 
 def _finest_of_product(operator: ops.Operator, inputs: Sequence[Value]) -> float:

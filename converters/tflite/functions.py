@@ -1,18 +1,13 @@
-"""Elementwise functions: a kernel of the runtimes where both have one, else a table of 256 entries.
-
-The table serves int8: CAST to int32, add 128, GATHER. It is exact, since an int8 tensor has only 256 values.
-"""
+"""Elementwise functions: a kernel of the runtimes where both have one, else a table."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from edgernn.converters.tflite.subgraph import Subgraph
+from edgernn.converters.tflite.tables import lower_table
 from edgernn.graph import Node
 from edgernn.graph import operators as ops
-from edgernn.reference import UNARY
 
 _KERNELS = {
     "sigmoid": ("LOGISTIC", ""),
@@ -25,7 +20,6 @@ _KERNELS = {
     "log": ("LOG", ""),
     "rsqrt": ("RSQRT", ""),
 }
-_HUGE = 1e30
 _INTEGER_KERNELS = ("sigmoid", "tanh", "relu", "relu6", "leaky_relu", "abs")
 
 
@@ -44,19 +38,4 @@ def lower_unary(node: Node, operator: ops.Unary, g: Subgraph) -> None:
         attributes: dict[str, Any] = {"alpha": operator.alpha} if operator.function == "leaky_relu" else {}
         g.emit(code, [g.batched(x)], [output], x.dtype, options=options, **attributes)
         return
-    shape = (1, *x.shape)
-    wide, index = g.scratch(shape, dtype="int32"), g.scratch(shape, dtype="int32")
-    g.emit("CAST", [g.batched(x)], [wide], "int8", options="CastOptions")
-    g.emit("ADD", [wide, g.integers(128)], [index], "int32", options="AddOptions")
-    table = g.constant(_table(node, operator), node.output.quantization)
-    g.emit("GATHER", [table, index], [output], "int8", options="GatherOptions", axis=0)
-
-
-def _table(node: Node, operator: ops.Unary) -> np.ndarray:
-    before, after = node.inputs[0].quantization, node.output.quantization
-    if before is None or after is None or node.inputs[0].dtype != "int8":
-        raise ValueError(f"function '{operator.function}' needs int8 on both sides")
-    real = before.dequantize(np.arange(-128, 128, dtype="int32"))
-    with np.errstate(all="ignore"):  # a table also covers what no input is, such as the root of a negative number
-        values = np.nan_to_num(UNARY[operator.function](real, operator.alpha), nan=_HUGE, posinf=_HUGE, neginf=-_HUGE)
-    return after.quantize(values, "int8")
+    lower_table(node, operator, g)

@@ -38,6 +38,10 @@ class Arithmetic(Protocol):
         """The input scale on which the kernel is exact, if it has one, for inputs up to `largest`."""
         ...
 
+    def reach(self, operator: ops.Operator, dtype: DType) -> float | None:
+        """The largest magnitude of an input beyond which the output does not change, if it saturates."""
+        ...
+
 
 # Of the magnitudes of a row's 8-bit weights, where sums have 32 bits: times 2^15, the largest activation, it leaves 3 %
 # of 31 bits for the bias and for what rounding adds. A row of more than some 500 large weights gets a coarser unit.

@@ -72,6 +72,11 @@ class ScaleGroups:
         """Use this scale for the value's group if nothing fixes another."""
         self._preferred[self.find(value)] = quantization
 
+    def limit(self, value: Value, reach: float) -> None:
+        """Leave of the group's range what is within +-reach."""
+        group = self.find(value)
+        self._range[group] = self._range[group].within(reach)
+
     def share(self, apart: Iterable[Value], coarser: float) -> None:
         """Let 16-bit groups take a scale that another one has, the finest that is at most `coarser` times their own.
 
@@ -117,7 +122,7 @@ def from_range(range_: Range, dtype: DType, method: ClipMethod, *, power_of_two:
         power_of_two: whether an int16's scale is the next power of two, for arithmetic by shifts.
     """
     if range_.largest < _NOTHING:  # always zero so far: any scale represents it, a tiny one upsets the kernels
-        range_ = Range.of(np.float32([-1, 1]))
+        range_ = Range.of(np.asarray([-1, 1], "f4"))
     if dtype == "int16" and power_of_two:
         return Quantization((2.0 ** math.ceil(math.log2(range_.largest * LEAST_HEADROOM_16 / 32768)),))
     if dtype == "int16":

@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup quickstart test test-all check check-static benchmark benchmark-c benchmark-fidelity benchmark-streaming format clean
+.PHONY: help setup quickstart test test-all packages check check-static benchmark benchmark-c benchmark-fidelity benchmark-streaming format clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -39,6 +39,9 @@ test: $(STAMP) ## Run the tests, on all cores.
 
 test-all: $(STAMP) ## Run the tests, the slow ones too.
 	@$(BIN)/pytest $(PYTEST) -m ""
+
+packages: ## List the packages of Debian that the tests call programs of, those of test-all too.
+	@python3 tests/system_packages.py
 
 check: check-static test ## Check format, lint, types and generated pages, then run the tests.
 

@@ -22,6 +22,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 from hypothesis import settings
+from system_packages import packages_of
 
 # No deadline, since shared machines stall; the same examples every time, since a failure must be repeatable.
 settings.register_profile("edgernn", deadline=None, derandomize=True)
@@ -32,10 +33,14 @@ def require_system(program: str) -> str:
     """The path of a program that a system package brings; without it the test is skipped, visibly.
 
     With EDGERNN_REQUIRE_SYSTEM=1, as in continuous integration, its absence is a failure instead.
+
+    Raises:
+        LookupError: the program is not in `system_packages`.
     """
+    packages = packages_of(program)
     path = shutil.which(program)
     if path is None:
-        reason = f"needs the program '{program}' of a system package"
+        reason = f"needs '{program}': sudo apt-get install {' '.join(packages)}"
         if os.environ.get("EDGERNN_REQUIRE_SYSTEM") == "1":
             pytest.fail(reason + ", and EDGERNN_REQUIRE_SYSTEM=1 allows no skip", pytrace=False)
         pytest.skip(reason)

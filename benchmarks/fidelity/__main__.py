@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import sys
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -45,12 +46,11 @@ QUICK_SAMPLES, QUICK_EXAMPLES = (200, 256), 150
 
 
 def environment() -> dict[str, str]:
-    """Where it was measured."""
-    return {
-        "Python": platform.python_version(),
-        **{name: package_version(name) for name in PACKAGES},
-        "on": processor(),
-    }
+    """Of what and where it was measured."""
+    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    packages = {name: package_version(name) for name in PACKAGES}
+    commit = git.stdout.strip() or "unknown"
+    return {"commit": commit, "Python": platform.python_version(), **packages, "on": processor()}
 
 
 def announce(text: str) -> None:

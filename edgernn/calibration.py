@@ -67,7 +67,10 @@ def calibrate(
         extremes(value, array)
         moments(value, array)
         channels(value, array)
-        counts[value] = counts.get(value, 0) + count_cells(array)
+        if value in counts:
+            np.add(counts[value], count_cells(array), out=counts[value])
+        else:
+            counts[value] = count_cells(array)
 
     _evaluate(graph, samples, observe, extremes, longest, recordings)
     ranges = {value: Range.counted(*extremes.of(value), counts[value]) for value in counts}

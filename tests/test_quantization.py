@@ -20,7 +20,7 @@ from edgernn.passes import join_operands, separate_operands, simplify
 from edgernn.quantization import Plan, quantize
 from edgernn.quantization.rounding import round_to_data
 from edgernn.quantization.scales import from_range
-from edgernn.ranges import CLIP_METHODS, Range, clip, with_room
+from edgernn.ranges import CLIP_METHODS, ClipMethod, Range, clip, with_room
 from edgernn.targets import TARGETS, Scheme
 
 MICRO = Plan(
@@ -205,3 +205,15 @@ def test_biases_beside_16_bit_inputs_have_64_bits(kind: str, target: str, scheme
                 x, _, bias = (part.tensors[index] if index >= 0 else None for index in operator.inputs)
                 if x is not None and bias is not None:
                     assert bias.dtype == ("int64" if x.dtype == "int16" else "int32")
+
+
+@pytest.mark.parametrize("method", CLIP_METHODS)
+def test_an_answer_is_never_clipped(method: ClipMethod) -> None:
+    graph = map_bodies(simplify(graph_of("gru-after", last=True)), separate_operands)
+    statistics = calibrate(graph, noise(graph))
+    (answer,) = quantize(graph, statistics, replace(PHONE, clip=method), float_io=False).outputs
+    seen = statistics.ranges[graph.outputs[0]]
+    assert answer.quantization is not None
+    low, high = answer.quantization.dequantize(np.asarray([-128, 127], "int32"))
+    assert low <= 1.1 * seen.low + answer.quantization.scale
+    assert high >= 1.1 * seen.high - answer.quantization.scale

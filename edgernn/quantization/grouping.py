@@ -10,7 +10,7 @@ from edgernn.graph import DType, Graph, Quantization, Scan, Value
 from edgernn.graph import operators as ops
 from edgernn.quantization.arithmetic import Plan
 from edgernn.quantization.scales import LEAST_HEADROOM_16, ScaleGroups, from_range
-from edgernn.ranges import Range, with_room
+from edgernn.ranges import ClipMethod, Range, with_room
 
 _REACH = 32767  # of a 16-bit tensor, in its units
 
@@ -48,12 +48,15 @@ class Forms:
             self._add(value)
         self._tie(graph)
         self._prefer(graph)
+        self._answers = {self._groups.find(value) for value in graph.outputs if value in types}
         if plan.sharing > 1:
             self._groups.share(self._apart(graph), plan.sharing)
 
     def of(self, value: Value) -> Quantization:
         """The scale and zero point of a value's group."""
-        return self._groups.quantization(value, self._plan.clip, power_of_two=self._plan.power_of_two)
+        answer = self._groups.find(value) in self._answers  # whose range has just been given room
+        clip: ClipMethod = "minmax" if answer else self._plan.clip
+        return self._groups.quantization(value, clip, power_of_two=self._plan.power_of_two)
 
     def alone(self, range_: Range, dtype: DType) -> Quantization:
         """The form of a copy that shares its scale with nothing."""

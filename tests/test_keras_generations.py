@@ -13,7 +13,10 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from keras_generations import BY_HAND, Draw, Generation, cell, cudnn, dense_1, layer, per_gate, recurrent_1, write
+from keras_1_by_hand import dense_1, per_gate, recurrent_1
+from keras_2_by_hand import cudnn
+from keras_by_hand import Draw, Generation, cell, layer, write
+from keras_generations import BY_HAND
 from keras_models import randomize
 
 import edgernn

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from streamed_models import fixed
 from test_stream_pass import MODELS, STEPS, sequential
-from test_streaming_sessions import fixed
 
 import edgernn
 from edgernn.devices.host.session import open_session

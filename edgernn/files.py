@@ -197,7 +197,7 @@ def destination(place: str | os.PathLike[str]) -> tuple[Path, int]:
 def explained(target: str | os.PathLike[str], error: Exception) -> EdgernnError:
     """The error to raise for a path that could not be written."""
     reason = getattr(error, "strerror", None) or error
-    if isinstance(error, IsADirectoryError):
+    if isinstance(error, IsADirectoryError) and error.filename is None:  # from `destination`, of the path itself
         within = os.path.join(target, "model.tflite")
         return InputError(
             f"output '{target!s}': must be a file. Found: a folder.",

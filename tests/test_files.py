@@ -1,5 +1,6 @@
 """Files are written whole or not at all."""
 
+import errno
 import os
 import resource
 import socket
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from edgernn.errors import InputError
-from edgernn.files import append_line, atomic_write, check_writable
+from edgernn.files import append_line, atomic_write, check_writable, explained
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,11 @@ def test_a_folder_in_place_of_a_file_is_refused_with_the_way_out(
         write(name)
     assert os.path.join(name, "model.tflite") in caught.value.hint
     assert [path.name for path in tmp_path.rglob("*")] == ["folder"]
+
+
+def test_a_folder_within_an_output_is_not_taken_for_the_output() -> None:
+    error = IsADirectoryError(errno.EISDIR, "Is a directory", "model/edgernn.json")
+    assert "must be a writable path. Found: Is a directory" in explained("model", error).message
 
 
 @pytest.mark.parametrize("kind", ["fifo", "socket", "device", "folder", "read-only", "loop"])

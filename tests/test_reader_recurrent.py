@@ -162,4 +162,18 @@ def test_stateful_starts_from_zero_and_says_so() -> None:
     x = keras.Input(batch_shape=(3, 5, 3))
     model = functional(x, keras.layers.LSTM(4, stateful=True, name="remembering")(x))
     read = check(model)
-    assert read.notes == ("layer 'remembering': is stateful; the converted model starts every call from zero states.",)
+    (note,) = read.notes
+    assert note.startswith("layer 'remembering': is stateful; on a whole window, every call starts from zero states;")
+    assert "--streaming" in note
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_what_is_stateful_and_reads_backwards_is_promised_no_stream(both: bool) -> None:
+    import keras
+
+    x = keras.Input(batch_shape=(3, 5, 3))
+    layers = keras.layers
+    inner = layers.LSTM(4, stateful=True, go_backwards=not both)
+    (note,) = check(functional(x, (layers.Bidirectional(inner) if both else inner)(x))).notes
+    assert "starts every call from zero states." in note
+    assert "stream" not in note

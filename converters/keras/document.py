@@ -23,8 +23,8 @@ _RECURRENT = """
 Options of the recurrent layers: `use_bias`, `return_sequences`, `return_state`, `initial_state` (also from another
 layer, as in an encoder and decoder), `go_backwards`, `zero_output_for_mask`, `reset_after`, every `merge_mode` and an
 own `backward_layer` of Bidirectional, and RNN around one cell or a list of cells. `unroll`, `implementation`, dropout
-and recurrent dropout make no difference at inference. CuDNNLSTM and CuDNNGRU become an LSTM and a GRU. A `stateful`
-layer starts every call from zero states.
+and recurrent dropout make no difference at inference. CuDNNLSTM and CuDNNGRU become an LSTM and a GRU. What is
+`stateful` keeps its states in a [stream](streaming.md); on whole windows it starts every call from zero states.
 """
 
 _KERAS_1 = """## Files of Keras 1

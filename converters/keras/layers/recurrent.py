@@ -13,11 +13,17 @@ from edgernn.converters.keras.use import Tensor, Use
 from edgernn.graph import Value
 from edgernn.graph import operators as ops
 
+_FORGETS = "is stateful; the converted model starts every call from zero states"
+_STATEFUL = (
+    "is stateful; on a whole window, every call starts from zero states; a stream, by --streaming or by the step of C, "
+    "keeps them from call to call"
+)
+
 
 def recurrent(use: Use) -> tuple[Tensor, ...]:
     """A loop over the time steps, for RNN around a cell or a stack of cells."""
     if use.config.get("stateful"):
-        use.note("is stateful; the converted model starts every call from zero states")
+        use.note(_FORGETS if use.config.get("go_backwards") else _STATEFUL)
     result = _loop(use, use.layer, use.initial_state)
     if not use.config.get("return_sequences"):
         output = Tensor(result.last)
@@ -32,7 +38,7 @@ def bidirectional(use: Use) -> tuple[Tensor, ...]:
     """Two loops over the same sequence, merged, the backward one's outputs in the input's order."""
     forward, backward = use.layer.children["forward"], use.layer.children["backward"]
     if forward.config.get("stateful"):
-        use.note("is stateful; the converted model starts every call from zero states")
+        use.note(_FORGETS)
     half = len(use.initial_state) // 2
     first = _loop(use, forward, use.initial_state[:half])
     second = _loop(use, backward, use.initial_state[half:])

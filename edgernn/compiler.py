@@ -24,6 +24,8 @@ from edgernn.passes import (
     block_steps,
     decompose_functions,
     divide_by_reciprocal,
+    float_front,
+    fold_ahead,
     fuse_lstm,
     hoist_projections,
     join_operands,
@@ -32,6 +34,7 @@ from edgernn.passes import (
     separate_operands,
     simplify,
     unroll,
+    without_masked_steps,
 )
 from edgernn.quantization import Plan, carried_on, fold_biases, quantize
 from edgernn.quantization.weights_only import dynamic_weights, half_weights, white_noise
@@ -159,11 +162,16 @@ def _integers(
         inputs = wide
     masks: tuple[MaskInput, ...] = ()
     samples = dict(calibration)
+    front = None
+    if options.io == "float32":
+        front, graph, samples = float_front(graph, samples)
+    graph = fold_ahead(graph, samples)
     graph = map_bodies(divide_by_reciprocal(graph), divide_by_reciprocal)
     if options.io != "float32":
         graph, masks = lift_masks(graph)
         for mask in masks:
             samples[mask.name] = (samples[mask.source] != np.float32(mask.value)).any(-1)
+        samples = without_masked_steps(graph, samples)
     if not recordings:
         samples = dict(carried_on(graph, samples))
     _refuse_masks_on_integers(graph, options)
@@ -189,7 +197,8 @@ def _integers(
     statistics = calibrate(graph, samples, recordings=recordings)
     if body == "int16" and target.bias_columns:
         graph, statistics = fold_biases(graph, statistics)
-    return quantize(graph, statistics, plan, float_io=options.io == "float32"), masks
+    graph = quantize(graph, statistics, plan, float_io=front is not None)
+    return (front.before(graph) if front is not None else graph), masks
 
 
 _TABLES = (

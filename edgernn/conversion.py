@@ -15,6 +15,7 @@ from edgernn.converters.keras.reader import ReadModel, read_keras
 from edgernn.converters.keras.source import joined, read_source
 from edgernn.errors import InputError, one_of
 from edgernn.files import atomic_write, check_writable
+from edgernn.input_types import input_type
 from edgernn.opening import check_opens
 from edgernn.promises import keep_promise, promised
 from edgernn.ranges import CLIP_METHODS
@@ -65,7 +66,8 @@ def convert(
             hands them out: a generator, a function that makes one, a `tf.data.Dataset`. Other schemes do without.
         steps: number of time steps, for a model that leaves it open; a streamed .tflite does not need it.
         form: of loops; by default the best for the target.
-        io: type of inputs and outputs; by default float32 for a phone, the scheme's integers for a micro.
+        io: type of inputs and outputs; by default float32 for a phone, the scheme's integers for a micro, unless
+            these would do harm to inputs of unequal ranges.
         clip: how much of the calibrated ranges to keep: minmax, percentile or mse.
         format: tflite, or c for a folder of C99 that needs no runtime.
         name: prefix of the identifiers in C; by default made from the name of the folder.
@@ -120,6 +122,9 @@ def convert(
     read = _read(model, steps, calibration, streaming=streaming)
     samples = _calibration(calibration, read)
     report("compiling" if samples is None else f"calibrating with {samples.count} samples and compiling")
+    inputs = samples.inputs if samples is not None and options.scheme in INTEGER_SCHEMES else None
+    ends = input_type(options.io, read.graph, inputs, fixed=io is not None or "Ethos-U" in libraries)
+    options = replace(options, io=one_of("io", ends.io, IOS))
     inputs = samples.inputs if samples is not None else None
     recordings = samples.recordings if samples is not None and options.stream is not None else 0
     content = compile_graph(read.graph, options, inputs, describe(read, options), recordings)
@@ -141,7 +146,8 @@ def convert(
         io=options.io,
         clip=options.clip if options.scheme in INTEGER_SCHEMES else None,
         seconds=time.perf_counter() - start,
-        notes=(*read.notes, *(samples.notes if samples is not None else ()), *not_opened),
+        notes=(*ends.reasons, *read.notes, *(samples.notes if samples is not None else ()), *ends.notes, *not_opened),
+        io_reason=ends.reason,
     )
 
 

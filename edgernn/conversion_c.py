@@ -13,6 +13,7 @@ from edgernn.converters.c.naming import PART, legal_name, name_from, note_of
 from edgernn.converters.c.project import SCHEMA, project_files
 from edgernn.converters.keras.reader import read_model
 from edgernn.errors import InputError, one_of
+from edgernn.input_types import input_type
 from edgernn.owned_folder import check_folder, write_folder
 from edgernn.ranges import CLIP_METHODS
 from edgernn.samples import Source, load_samples
@@ -60,6 +61,8 @@ def convert_c(
     if scheme == "int8" and calibration is not None:
         samples = load_samples(calibration, read.graph, "calibration", with_targets=False, stateful=read.stateful)
     report("compiling" if samples is None else f"calibrating with {samples.count} samples and compiling")
+    ends = input_type(wanted_io, read.graph, samples.inputs if samples is not None else None, fixed=io is not None)
+    wanted_io = one_of("io", ends.io, IOS)
     graph, masks = lower(
         read.graph,
         scheme,
@@ -96,10 +99,13 @@ def convert_c(
         io=wanted_io,
         clip=kept if scheme == "int8" else None,
         seconds=time.perf_counter() - start,
+        io_reason=ends.reason,
         notes=(
+            *ends.reasons,
             *kept_files,
             *read.notes,
             *(samples.notes if samples is not None else ()),
+            *ends.notes,
             *(note_of(called, prefix) if name is None else ()),
             *([f"there is no step function: {program.no_step}."] if program.step is None else []),
         ),

@@ -37,6 +37,7 @@ class ConvertResult:
         clip: how much of the calibrated ranges was kept; None where nothing was calibrated.
         seconds: what the conversion took.
         notes: what a user might not expect of this model.
+        io_reason: why the inputs and outputs have another type than the usual one; empty where they have that.
     """
 
     artifact: Path | None
@@ -53,6 +54,7 @@ class ConvertResult:
     seconds: float
     notes: tuple[str, ...]
     files: Mapping[str, str] = field(default_factory=dict)
+    io_reason: str = ""
 
 
 def no_samples(scheme: str, instead: str) -> InputError:

@@ -27,11 +27,14 @@ from edgernn.passes import (
     alike,
     decompose_functions,
     divide_by_reciprocal,
+    float_front,
+    fold_ahead,
     join_operands,
     lift_masks,
     separate_operands,
     simplify,
     stream,
+    without_masked_steps,
 )
 from edgernn.quantization import Plan, carried_on, quantize
 from edgernn.quantization.arithmetic import LARGEST_SUM
@@ -111,13 +114,18 @@ def lower(
         return decompose_functions(map_bodies(graph, join_operands), KERNELS), ()
     if calibration is None:
         raise ValueError("integers need calibration samples")
-    graph = map_bodies(divide_by_reciprocal(graph), divide_by_reciprocal)
     samples = dict(calibration)
+    front = None
+    if io == "float32":
+        front, graph, samples = float_front(graph, samples)
+    graph = fold_ahead(graph, samples)
+    graph = map_bodies(divide_by_reciprocal(graph), divide_by_reciprocal)
     masks: tuple[MaskInput, ...] = ()
     if io != "float32":
         graph, masks = lift_masks(graph)
         for mask in masks:
             samples[mask.name] = (samples[mask.source] != np.float32(mask.value)).any(-1)
+        samples = without_masked_steps(graph, samples)
     if not recordings:
         samples = dict(carried_on(graph, samples))
     seen = largest_values(graph, samples, recordings)
@@ -137,7 +145,8 @@ def lower(
         largest_sum=LARGEST_SUM,
         power_of_two=True,
     )
-    return quantize(graph, calibrate(graph, samples, recordings=recordings), plan, float_io=io == "float32"), masks
+    graph = quantize(graph, calibrate(graph, samples, recordings=recordings), plan, float_io=front is not None)
+    return (front.before(graph) if front is not None else graph), masks
 
 
 def write_functions(
@@ -158,7 +167,8 @@ def write_functions(
     verify(graph)
     constants = Constants(prefix)
     integers = any(value.dtype in ("int8", "int16") for node in graph.walk() for value in node.outputs)
-    arithmetic: Arithmetic = IntegerElements(constants) if integers else FloatElements(constants)
+    floats = FloatElements(constants)
+    arithmetic: Arithmetic = IntegerElements(constants, floats) if integers else floats
     run = _run(graph, constants, arithmetic)
     states = Pool("state")
     try:

@@ -66,16 +66,21 @@ class IntegerElements:
     word = "int32_t"
     accumulator = "int32_t"
 
-    def __init__(self, constants: Constants) -> None:
-        """Put tables and multipliers there."""
-        self.constants = constants
+    def __init__(self, constants: Constants, floats: Arithmetic) -> None:
+        """Put tables and multipliers there.
+
+        Args:
+            constants: of the program.
+            floats: how elements are computed before they become integers.
+        """
+        self.constants, self.floats = constants, floats
 
     def loaded(self, value: Value, text: str, let: Let) -> Element:
         """An element of a value that lies in memory; a constant's interval is that of its numbers."""
+        if value.dtype == "float32":
+            return self.floats.loaded(value, text, let)
         if value.data is not None:
             return Element(let(text), int(value.data.min()), int(value.data.max()))
-        if value.dtype == "float32":
-            return Element(text)
         low, high = (0, 1) if value.dtype == "bool" else (np.iinfo(value.dtype).min, np.iinfo(value.dtype).max)
         return Element(let(text), int(low), int(high))
 
@@ -92,6 +97,8 @@ class IntegerElements:
 
     def compute(self, node: Node, x: Sequence[Element], let: Let) -> Element:
         """One operator."""
+        if node.outputs[0].dtype == node.inputs[0].dtype == "float32":  # before a model's inputs become integers
+            return self.floats.compute(node, x, let)
         row = _Row(node.layer, let)
         match node.operator:
             case ops.Binary(function=function):

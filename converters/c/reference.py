@@ -49,6 +49,8 @@ def fraction_bits(value: Value) -> int:
 def compute_integers(node: Node, x: list[Array], observe: Observer | None) -> list[Array]:
     """One operator of an integer graph."""
     operator, y = node.operator, node.outputs[0]
+    if isinstance(operator, ops.Binary) and y.dtype == "float32":
+        return compute_float(node, x, None)  # before a model's inputs become integers
     match operator:
         case Scan():
             return scan(operator, node, x, observe, compute_integers)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from edgernn.cli.output import json_option, kib, note, print_json, print_table, progress
+from edgernn.cli.output import json_option, kib, note, print_json, print_table, progress, say
 from edgernn.cli.values import AS_GIVEN, PLACE, WHOLE
 
 
@@ -38,7 +38,7 @@ from edgernn.cli.values import AS_GIVEN, PLACE, WHOLE
 @click.option(
     "--io",
     metavar="float32|int8|int16",
-    help="Type of inputs and outputs.  [default: float32 for phone, the scheme's integers for micro]",
+    help="Type of inputs and outputs.  [default: float32 for phone; for micro integers if these do no harm]",
 )
 @click.option(
     "--form",
@@ -128,14 +128,17 @@ def command(
                 "target": result.target,
                 "form": result.form,
                 "io": result.io,
+                "io_reason": result.io_reason,
                 "clip": result.clip,
                 "seconds": result.seconds,
                 "notes": result.notes,
             }
         )
         return
+    if result.io_reason:
+        say(result.io_reason)
     row = (output, result.size, kib(result.size), result.parameters, result.scheme, result.target, result.form,
            result.io, f"{result.seconds:.2f} s")  # fmt: skip
     print_table("", ("Artifact", "Bytes", "KiB", "Parameters", "Scheme", "Target", "Form", "In/out", "Time"), [row])
-    for text in result.notes:
+    for text in result.notes[bool(result.io_reason) :]:
         note(f"note: {text}")

@@ -4,8 +4,10 @@ from edgernn.graph import Graph, map_bodies
 from edgernn.passes.block import block_steps
 from edgernn.passes.decompose import decompose_functions, divide_by_reciprocal
 from edgernn.passes.fold import fold_scales
+from edgernn.passes.fold_ahead import fold_ahead
+from edgernn.passes.front import Front, float_front, split_front
 from edgernn.passes.fuse import fuse_lstm
-from edgernn.passes.masks import MaskInput, lift_masks
+from edgernn.passes.masks import MaskInput, lift_masks, without_masked_steps
 from edgernn.passes.merge import merge_gates
 from edgernn.passes.project import alike, hoist_projections, join_operands, separate_operands
 from edgernn.passes.prune import prune
@@ -13,6 +15,7 @@ from edgernn.passes.stream import NoStreamError, Streamed, stream
 from edgernn.passes.unroll import unroll
 
 __all__ = [
+    "Front",
     "MaskInput",
     "NoStreamError",
     "Streamed",
@@ -20,6 +23,8 @@ __all__ = [
     "block_steps",
     "decompose_functions",
     "divide_by_reciprocal",
+    "float_front",
+    "fold_ahead",
     "fold_scales",
     "fuse_lstm",
     "hoist_projections",
@@ -29,8 +34,10 @@ __all__ = [
     "prune",
     "separate_operands",
     "simplify",
+    "split_front",
     "stream",
     "unroll",
+    "without_masked_steps",
 ]
 
 

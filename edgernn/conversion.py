@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from edgernn.calibration_notes import calibration_notes
 from edgernn.compiler import Options, compile_graph
 from edgernn.converted import DEFAULT_CLIP, ConvertResult, OnProgress, check_overwrites, no_samples
 from edgernn.converters.keras.reader import ReadModel, read_keras
@@ -125,6 +126,7 @@ def convert(
     inputs = samples.inputs if samples is not None and options.scheme in INTEGER_SCHEMES else None
     ends = input_type(options.io, read.graph, inputs, fixed=io is not None or "Ethos-U" in libraries)
     options = replace(options, io=one_of("io", ends.io, IOS))
+    odd = calibration_notes(read.graph, inputs) if inputs is not None else ()
     inputs = samples.inputs if samples is not None else None
     recordings = samples.recordings if samples is not None and options.stream is not None else 0
     content = compile_graph(read.graph, options, inputs, describe(read, options), recordings)
@@ -146,7 +148,14 @@ def convert(
         io=options.io,
         clip=options.clip if options.scheme in INTEGER_SCHEMES else None,
         seconds=time.perf_counter() - start,
-        notes=(*ends.reasons, *read.notes, *(samples.notes if samples is not None else ()), *ends.notes, *not_opened),
+        notes=(
+            *ends.reasons,
+            *read.notes,
+            *(samples.notes if samples is not None else ()),
+            *odd,
+            *ends.notes,
+            *not_opened,
+        ),
         io_reason=ends.reason,
     )
 

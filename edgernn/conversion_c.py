@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from edgernn.calibration_notes import calibration_notes
 from edgernn.converted import DEFAULT_CLIP, ConvertResult, OnProgress, check_overwrites, no_samples
 from edgernn.converters.c.compile import CIo, CScheme, lower, write_functions
 from edgernn.converters.c.naming import PART, legal_name, name_from, note_of
@@ -63,6 +64,7 @@ def convert_c(
     report("compiling" if samples is None else f"calibrating with {samples.count} samples and compiling")
     ends = input_type(wanted_io, read.graph, samples.inputs if samples is not None else None, fixed=io is not None)
     wanted_io = one_of("io", ends.io, IOS)
+    odd = calibration_notes(read.graph, samples.inputs) if samples is not None else ()
     graph, masks = lower(
         read.graph,
         scheme,
@@ -105,6 +107,7 @@ def convert_c(
             *kept_files,
             *read.notes,
             *(samples.notes if samples is not None else ()),
+            *odd,
             *ends.notes,
             *(note_of(called, prefix) if name is None else ()),
             *([f"there is no step function: {program.no_step}."] if program.step is None else []),

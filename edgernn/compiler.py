@@ -14,7 +14,7 @@ from edgernn.converters.tflite.loop import Loop
 from edgernn.converters.tflite.states import stream_metadata
 from edgernn.converters.tflite.writer import write
 from edgernn.errors import UnsupportedError
-from edgernn.graph import DType, Graph, Value, map_bodies
+from edgernn.graph import DType, Graph, Node, Value, map_bodies
 from edgernn.graph import operators as ops
 from edgernn.graph.memory import constants, let_go
 from edgernn.graph.verify import verify
@@ -24,6 +24,7 @@ from edgernn.passes import (
     block_steps,
     decompose_functions,
     divide_by_reciprocal,
+    even_rows,
     float_front,
     fold_ahead,
     fuse_lstm,
@@ -36,7 +37,7 @@ from edgernn.passes import (
     unroll,
     without_masked_steps,
 )
-from edgernn.quantization import Plan, carried_on, fold_biases, quantize
+from edgernn.quantization import Calibrated, Plan, carried_on, fold_biases, with_masks
 from edgernn.quantization.weights_only import dynamic_weights, half_weights, white_noise
 from edgernn.ranges import ClipMethod
 from edgernn.streaming.options import StreamOptions
@@ -68,6 +69,23 @@ class Options:
     stream: StreamOptions | None = None
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A model, ready to be written.
+
+    Attributes:
+        graph: float, or of a scheme without activations of integers already as it will be written.
+        calibrated: of an integer scheme, what integers are made from.
+        masks: inputs that the caller must compute.
+        source: the graph that was given.
+    """
+
+    graph: Graph
+    calibrated: Calibrated | None
+    masks: tuple[MaskInput, ...]
+    source: Graph
+
+
 def compile_graph(
     graph: Graph,
     options: Options,
@@ -87,8 +105,29 @@ def compile_graph(
     Raises:
         GraphError: the graph is not sound.
     """
+    return write_artifact(prepare(graph, options, calibration, recordings), options, metadata)
+
+
+def prepare(
+    graph: Graph,
+    options: Options,
+    calibration: Mapping[str, np.ndarray] | None,
+    recordings: int = 0,
+    fine: frozenset[str] = frozenset(),
+) -> Prepared:
+    """Everything before the choice of types.
+
+    Args:
+        graph: as for `compile_graph`.
+        options: likewise.
+        calibration: likewise.
+        recordings: likewise.
+        fine: names of products whose weights get a scale for each row, where the target has one for all of them.
+
+    Raises:
+        GraphError: the graph is not sound.
+    """
     verify(graph)
-    masks: tuple[MaskInput, ...] = ()
     if options.form == "fused":
         graph = fuse_lstm(prune(graph))
     source, graph = graph, simplify(graph, by_function=not options.target.merge_all)
@@ -96,21 +135,35 @@ def compile_graph(
     if options.scheme in INTEGER_SCHEMES:
         if calibration is None:
             raise ValueError("an integer scheme needs calibration samples")
-        graph, masks = _integers(graph, options, calibration, recordings)
-    else:
-        hoist = options.scheme == "dynamic"  # x and h are quantized on the fly, each by its own range
-        graph = _hoisted(graph) if hoist else map_bodies(graph, join_operands)
-        graph = decompose_functions(graph, FLOAT_KERNELS)
-        if options.scheme == "dynamic":
-            graph = dynamic_weights(
-                graph, _moments(graph, calibration, recordings), per_channel=options.target.per_channel
-            )
-        elif options.scheme == "float16":
-            graph = half_weights(graph)
-    if masks:
-        described = [{"name": mask.name, "source": mask.source, "differs_from": mask.value} for mask in masks]
+        calibrated = _calibrated(graph, options, calibration, recordings, fine)
+        return Prepared(calibrated.graph, calibrated, calibrated.masks, source)
+    hoist = options.scheme == "dynamic"  # x and h are quantized on the fly, each by its own range
+    graph = _hoisted(graph) if hoist else map_bodies(graph, join_operands)
+    graph = decompose_functions(graph, FLOAT_KERNELS)
+    if options.scheme == "dynamic":
+        moments = _moments(graph, calibration, recordings)
+        graph = dynamic_weights(graph, moments, per_channel=options.target.per_channel)
+    elif options.scheme == "float16":
+        graph = half_weights(graph)
+    return Prepared(graph, None, (), source)
+
+
+def write_artifact(
+    prepared: Prepared, options: Options, metadata: Mapping[str, Any], wide: frozenset[str] = frozenset()
+) -> bytes:
+    """The bytes of a prepared model.
+
+    Args:
+        prepared: with the same options.
+        options: what to make of it.
+        metadata: what the file shall say about itself; the masks are added here.
+        wide: names of values with 16 bits.
+    """
+    graph = prepared.graph if prepared.calibrated is None else prepared.calibrated.whole(wide)
+    if prepared.masks:
+        described = [{"name": mask.name, "source": mask.source, "differs_from": mask.value} for mask in prepared.masks]
         metadata = {**metadata, "masks": described}
-    let_go(constants(source))
+    let_go(constants(prepared.source))
     signed = options.target.signature
     loop: Loop = "while-variable" if options.form == "while-variable" else "while"
     if options.stream is not None:
@@ -149,9 +202,9 @@ def _hoisted(graph: Graph) -> Graph:
     return map_bodies(prune(hoist_projections(graph)), separate_operands)
 
 
-def _integers(
-    graph: Graph, options: Options, calibration: Mapping[str, np.ndarray], recordings: int
-) -> tuple[Graph, tuple[MaskInput, ...]]:
+def _calibrated(
+    graph: Graph, options: Options, calibration: Mapping[str, np.ndarray], recordings: int, fine: frozenset[str]
+) -> Calibrated:
     target = options.target
     wide: DType = "int16"
     if options.scheme == "int16x8":
@@ -169,16 +222,19 @@ def _integers(
     graph = map_bodies(divide_by_reciprocal(graph), divide_by_reciprocal)
     if options.io != "float32":
         graph, masks = lift_masks(graph)
-        for mask in masks:
-            samples[mask.name] = (samples[mask.source] != np.float32(mask.value)).any(-1)
-        samples = without_masked_steps(graph, samples)
+        samples = without_masked_steps(graph, with_masks(samples, masks))
     if not recordings:
         samples = dict(carried_on(graph, samples))
     _refuse_masks_on_integers(graph, options)
+
+    def chosen(node: Node) -> bool:
+        return node.output.name in fine
+
     if body == "int16":
         first = largest_values(graph, samples, recordings)
         graph = map_bodies(graph, lambda inner: join_operands(inner, lambda node: alike(node, first)))
         graph = map_bodies(graph, separate_operands)
+        graph = map_bodies(even_rows(graph, chosen), lambda inner: even_rows(inner, chosen))
         graph = decompose_functions(graph, ("sigmoid", "tanh", *_TABLES))
     else:
         graph = _hoisted(graph)
@@ -193,12 +249,12 @@ def _integers(
         per_channel=target.per_channel,
         clip=options.clip,
         sharing=_SHARING if body == "int16" else 1.0,
+        fine=frozenset() if body == "int16" else fine,
     )
     statistics = calibrate(graph, samples, recordings=recordings)
     if body == "int16" and target.bias_columns:
         graph, statistics = fold_biases(graph, statistics)
-    graph = quantize(graph, statistics, plan, float_io=front is not None)
-    return (front.before(graph) if front is not None else graph), masks
+    return Calibrated(graph, statistics, plan, front, masks)
 
 
 _TABLES = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -10,16 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from edgernn.calibration_notes import calibration_notes
-from edgernn.compiler import Options, compile_graph
+from edgernn.compiler import Options, prepare, write_artifact
 from edgernn.converted import DEFAULT_CLIP, ConvertResult, OnProgress, check_overwrites, no_samples
 from edgernn.converters.keras.reader import ReadModel, read_keras
 from edgernn.converters.keras.source import joined, read_source
 from edgernn.errors import InputError, one_of
 from edgernn.files import atomic_write, check_writable
 from edgernn.input_types import input_type
+from edgernn.measuring import told
 from edgernn.opening import check_opens
 from edgernn.promises import keep_promise, promised
+from edgernn.quantization.precision import MAX_ERROR
 from edgernn.ranges import CLIP_METHODS
+from edgernn.rehearsal import rehearse
 from edgernn.samples import Samples, Source, load_samples, read_once, steps_in
 from edgernn.streaming.options import StateForm, stream_options
 from edgernn.targets import FORMS, FUSED_SCHEMES, INTEGER_SCHEMES, SCHEMES, TARGETS, Io, Scheme, Target
@@ -53,6 +57,9 @@ def convert(
     force: bool = False,
     kernels: str | Sequence[str] | None = None,
     architecture: str | os.PathLike[str] | None = None,
+    max_error: float | None = None,
+    strict: bool = False,
+    measure: bool = True,
     on_progress: OnProgress | None = None,
 ) -> ConvertResult:
     """Convert a Keras model. Neither Keras nor TensorFlow is imported for a model in a file.
@@ -80,6 +87,11 @@ def convert(
         kernels: libraries of kernels that a micro's artifact must run with, names or one text with commas between:
             reference, CMSIS-NN, ESP-NN, HiFi, Ethos-U, LiteRT; by default the first four.
         architecture: of a `model` that holds only weights, the JSON file of Keras's `model.to_json()`.
+        max_error: of int8, the error over the outputs' spread beyond which tensors that harm get 16 bits, by default
+            0.01. What would slow a phone down much is widened only where the error is three times that.
+        strict: keep every tensor of an int8 model in 8 bits where the target has them, as NPUs want.
+        measure: convert without some of the calibration samples first, run that on them, and report its error; without,
+            nothing is widened either.
         on_progress: is told what is being done.
 
     Raises:
@@ -103,7 +115,9 @@ def convert(
             raise InputError("kernels: are of a .tflite; C brings its own.", hint="leave --kernels out.")
         streams = stream_options(streaming, hop, lookahead, None, {}, "c")
         report = on_progress or _ignore
-        return convert_c(model, output, quantize, io, clip, calibration, steps, name, streams, force, report)
+        if strict or max_error is not None:
+            raise InputError("max-error, strict: are of a .tflite; C has 16-bit activations.", hint="leave them out.")
+        return convert_c(model, output, quantize, io, clip, calibration, steps, name, streams, force, measure, report)
     if force:
         raise InputError("force: is for a folder of C.", hint="give --format c, or leave --force out.")
     if name is not None:
@@ -122,17 +136,27 @@ def convert(
     report("reading the model")
     read = _read(model, steps, calibration, streaming=streaming)
     samples = _calibration(calibration, read)
-    report("compiling" if samples is None else f"calibrating with {samples.count} samples and compiling")
     inputs = samples.inputs if samples is not None and options.scheme in INTEGER_SCHEMES else None
     ends = input_type(options.io, read.graph, inputs, fixed=io is not None or "Ethos-U" in libraries)
     options = replace(options, io=one_of("io", ends.io, IOS))
     odd = calibration_notes(read.graph, inputs) if inputs is not None else ()
-    inputs = samples.inputs if samples is not None else None
+    limit = _limit(max_error, options.scheme, strict=strict, measure=measure)
     recordings = samples.recordings if samples is not None and options.stream is not None else 0
-    content = compile_graph(read.graph, options, inputs, describe(read, options), recordings)
+    rehearsed = None
+    if samples is not None and measure:
+        report("measuring what its precision costs")
+        fixed = {value.name for value in (*read.graph.inputs, *read.graph.outputs)} if io is not None else set()
+        rehearsed = rehearse(read, options, samples, recordings, limit, frozenset(fixed))
+    precision = rehearsed.precision if rehearsed is not None else None
+    report("compiling" if samples is None else f"calibrating with {samples.count} samples and compiling")
+    fine, wide = (frozenset[str](), frozenset[str]()) if precision is None else (precision.fine, precision.wide)
+    inputs = samples.inputs if samples is not None else None
+    prepared = prepare(read.graph, options, inputs, recordings, fine)
+    content = write_artifact(prepared, options, describe(read, options), wide)
     keep_promise(content, libraries)
     report("opening it")
     not_opened = check_opens(content, options.target.name, read.graph, samples, read.macs)
+    measured = rehearsed.measured if rehearsed is not None else None
     if output is not None:
         atomic_write(output, content)
     return ConvertResult(
@@ -155,9 +179,35 @@ def convert(
             *odd,
             *ends.notes,
             *not_opened,
+            *told(measured, precision, limit, _better(options)),
         ),
         io_reason=ends.reason,
+        measured=measured,
+        precision=precision,
     )
+
+
+def _better(options: Options) -> str:
+    """The scheme that errs less, and costs more."""
+    if "dynamic" in options.target.schemes:
+        return "dynamic"
+    return "int16x8" if options.scheme == "int8" else "float32"
+
+
+def _limit(max_error: float | None, scheme: Scheme, *, strict: bool, measure: bool) -> float | None:
+    """The error beyond which tensors are widened; None where none may be."""
+    if scheme not in INTEGER_SCHEMES and (strict or max_error is not None):
+        raise InputError(
+            f"max-error, strict: are of the schemes int8 and int16x8. Found: '{scheme}'.",
+            hint="leave them out, or choose --quantize int8.",
+        )
+    if strict and max_error is not None:
+        raise InputError("strict: keeps 8 bits at any error. Found: max-error too.", hint="leave one of them out.")
+    if max_error is not None and not 0 < max_error < math.inf:
+        raise InputError(f"max-error: must be larger than 0. Found: {max_error:g}.", hint="0.01 is one per cent.")
+    if strict or not measure or scheme not in INTEGER_SCHEMES:
+        return None
+    return MAX_ERROR if max_error is None else max_error
 
 
 def describe(read: ReadModel, options: Options) -> dict[str, Any]:

@@ -9,12 +9,14 @@ from typing import Any
 
 from edgernn.calibration_notes import calibration_notes
 from edgernn.converted import DEFAULT_CLIP, ConvertResult, OnProgress, check_overwrites, no_samples
-from edgernn.converters.c.compile import CIo, CScheme, lower, write_functions
+from edgernn.converters.c.compile import CIo, CScheme, calibrate_c, lower, write_functions
 from edgernn.converters.c.naming import PART, legal_name, name_from, note_of
 from edgernn.converters.c.project import SCHEMA, project_files
+from edgernn.converters.c.reference import evaluate_reals
 from edgernn.converters.keras.reader import read_model
 from edgernn.errors import InputError, one_of
 from edgernn.input_types import input_type
+from edgernn.measuring import keep_aside, measured_distances, told
 from edgernn.owned_folder import check_folder, write_folder
 from edgernn.ranges import CLIP_METHODS
 from edgernn.samples import Source, load_samples
@@ -35,6 +37,7 @@ def convert_c(
     name: str | None,
     streams: StreamOptions | None,
     force: bool,
+    measure: bool,
     report: OnProgress,
 ) -> ConvertResult:
     """Convert a Keras model to a folder of C; the arguments are those of `edgernn.convert`.
@@ -61,10 +64,17 @@ def convert_c(
     samples = None
     if scheme == "int8" and calibration is not None:
         samples = load_samples(calibration, read.graph, "calibration", with_targets=False, stateful=read.stateful)
-    report("compiling" if samples is None else f"calibrating with {samples.count} samples and compiling")
     ends = input_type(wanted_io, read.graph, samples.inputs if samples is not None else None, fixed=io is not None)
     wanted_io = one_of("io", ends.io, IOS)
     odd = calibration_notes(read.graph, samples.inputs) if samples is not None else ()
+    measured = None
+    if samples is not None and measure:
+        report("measuring what its precision costs")
+        used, aside = keep_aside(samples)
+        calibrated = calibrate_c(read.graph, wanted_io, kept, used.inputs, used.recordings)
+        found = evaluate_reals(calibrated.integers(), calibrated.inputs(aside.inputs), read.outputs)
+        measured = measured_distances(read, aside, found, "its arithmetic in NumPy", aside=used is not samples)
+    report("compiling" if samples is None else f"calibrating with {samples.count} samples and compiling")
     graph, masks = lower(
         read.graph,
         scheme,
@@ -111,8 +121,10 @@ def convert_c(
             *ends.notes,
             *(note_of(called, prefix) if name is None else ()),
             *([f"there is no step function: {program.no_step}."] if program.step is None else []),
+            *told(measured, None, None),
         ),
         files=files,
+        measured=measured,
     )
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from edgernn.errors import InputError
+from edgernn.measuring import Measured
+from edgernn.quantization.precision import Precision
 from edgernn.ranges import ClipMethod
 from edgernn.samples import Source
 
@@ -38,6 +40,8 @@ class ConvertResult:
         seconds: what the conversion took.
         notes: what a user might not expect of this model.
         io_reason: why the inputs and outputs have another type than the usual one; empty where they have that.
+        measured: how far it is from the float model, on samples; None where nothing was measured.
+        precision: which tensors have 16 bits because 8 would harm; None where that was not looked for.
     """
 
     artifact: Path | None
@@ -55,6 +59,8 @@ class ConvertResult:
     notes: tuple[str, ...]
     files: Mapping[str, str] = field(default_factory=dict)
     io_reason: str = ""
+    measured: Measured | None = None
+    precision: Precision | None = None
 
 
 def no_samples(scheme: str, instead: str) -> InputError:

@@ -69,7 +69,7 @@ def check_opens(content: bytes, target: str, graph: Graph, samples: Samples | No
 
 def _tried(content: bytes, runtime: str, sample: Mapping[str, Array], macs: int) -> Trial:
     name = NAMES[runtime]
-    module = _module(runtime)
+    module = runtime_module(runtime)
     if module is None:
         raise EnvironmentProblem(f"{name} is not installed.")
     with tempfile.TemporaryFile() as file:
@@ -103,7 +103,7 @@ def _said(words: str) -> str:
     return f": {said}" if said else "."
 
 
-def _module(runtime: str) -> str | None:
+def runtime_module(runtime: str) -> str | None:
     """What brings a runtime, to be imported; None if it is not installed."""
     if runtime == "micro":
         return MICRO_MODULE if find_spec(MICRO_MODULE.partition(".")[0]) else None

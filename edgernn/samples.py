@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -59,6 +59,16 @@ class Samples:
     def targets_of(self, output: str, position: int) -> Array | None:
         """The targets of an output of this name, in this place among the outputs."""
         return self.named_targets.get(output, self.targets if position == 0 else None)
+
+    def take(self, numbers: Sequence[int]) -> Samples:
+        """These samples, with their targets; the notes stay."""
+        chosen = list(numbers)
+        return replace(
+            self,
+            inputs={name: array[chosen] for name, array in self.inputs.items()},
+            targets=None if self.targets is None else self.targets[chosen],
+            named_targets={name: array[chosen] for name, array in self.named_targets.items()},
+        )
 
     def only(self, number: int) -> Samples:
         """That sample alone, without its target."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edgernn.graph import DType
+from edgernn.quantization import Costs
 
 Scheme = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 SCHEMES: tuple[Scheme, ...] = ("float32", "float16", "dynamic", "int8", "int16x8")
@@ -32,6 +33,7 @@ class Target:
         merge_all: one matrix product for all gates, at the price of a call of its own for each gate's function.
         block: most steps of a loop per iteration.
         float_io: whether integer models show float32 inputs and outputs by default.
+        costs: of operators, to choose what gets 16 bits.
         signature: whether a file names its entry point, for programs that look for it.
     """
 
@@ -46,6 +48,7 @@ class Target:
     merge_all: bool
     block: int
     float_io: bool
+    costs: Costs
     signature: bool
 
 
@@ -62,6 +65,7 @@ PHONE = Target(
     merge_all=False,
     block=4,
     float_io=True,
+    costs=Costs(call=75, element=0.1, mac=0.05, wide_call=150, wide_element=3, wide_mac=0.8),
     signature=True,
 )
 # TFLite-Micro: 16-bit activations over 8-bit weights cost nothing on a Cortex-M and keep the small updates of a state;
@@ -78,6 +82,7 @@ MICRO = Target(
     merge_all=True,
     block=1,
     float_io=False,
+    costs=Costs(call=300, element=10, mac=5, wide_call=300, wide_element=12, wide_mac=5, byte=1000),
     signature=False,
 )
 TARGETS = {target.name: target for target in (PHONE, MICRO)}

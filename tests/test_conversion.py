@@ -240,7 +240,12 @@ conversion.check_opens = limited
 def test_progress_is_told() -> None:
     stages: list[str] = []
     convert(quantize="int8", on_progress=stages.append)
-    assert stages == ["reading the model", "calibrating with 40 samples and compiling", "opening it"]
+    assert stages == [
+        "reading the model",
+        "measuring what its precision costs",
+        "calibrating with 40 samples and compiling",
+        "opening it",
+    ]
 
 
 # --- the command ---

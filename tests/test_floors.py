@@ -41,11 +41,12 @@ def relative_error(content: bytes, runtime: str, test: np.ndarray, expected: np.
 )
 def test_int8_for_a_micro(cell: str, size: float, arena: int, error: float) -> None:
     model, calibration, test, expected = prepared(cell)
-    content = convert(model, quantize="int8", target="micro", calibration=calibration).content
-    assert len(content) <= size
-    assert arena_bytes(content).used <= arena
-    for runtime in ("litert", "micro"):
-        assert relative_error(content, runtime, test, expected) <= error
+    for strict in (True, False):
+        content = convert(model, quantize="int8", target="micro", calibration=calibration, strict=strict).content
+        assert len(content) <= size * (1 if strict else 1.03)
+        assert arena_bytes(content).used <= arena
+        for runtime in ("litert", "micro"):
+            assert relative_error(content, runtime, test, expected) <= error
 
 
 # 0.7 of the bytes and 0.8 of the arena of the stock converter's step, which the benchmark of streams makes beside ours.

@@ -55,7 +55,7 @@ def model() -> keras.Model:
 def convert_written(content: bytes, output: Path, monkeypatch: pytest.MonkeyPatch, target: str) -> InternalError:
     """Convert a model with a compiler that writes something else."""
     output.write_bytes(b"the old one")
-    monkeypatch.setattr(conversion, "compile_graph", lambda *_: content)
+    monkeypatch.setattr(conversion, "write_artifact", lambda *_: content)
     monkeypatch.setattr(conversion, "keep_promise", lambda *_: None)  # the rules would find some of these before
     with pytest.raises(InternalError) as caught:
         edgernn.convert(model(), output, target=target)
@@ -133,8 +133,8 @@ def test_a_stream_is_opened(state: str, target: str, tmp_path: Path) -> None:
 def test_a_runtime_that_is_not_there_is_told(
     target: str, lacking: set[str], notes: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = opening._module
-    monkeypatch.setattr(opening, "_module", lambda runtime: None if runtime in lacking else module(runtime))
+    module = opening.runtime_module
+    monkeypatch.setattr(opening, "runtime_module", lambda runtime: None if runtime in lacking else module(runtime))
     made = edgernn.convert(model(), tmp_path / "model.tflite", target=target)
     assert [note.partition(" on ")[2] for note in made.notes] == notes
     assert (tmp_path / "model.tflite").exists()
@@ -145,7 +145,7 @@ def test_the_command_says_whose_fault_it_is(tmp_path: Path) -> None:
     (tmp_path / "bad").write_bytes(aborting())
     code = (
         "import sys; from edgernn import conversion; from edgernn.cli.main import main\n"
-        "content = open('bad', 'rb').read(); conversion.compile_graph = lambda *_: content\n"
+        "content = open('bad', 'rb').read(); conversion.write_artifact = lambda *_: content\n"
         "conversion.keep_promise = lambda *_: None\n"
         "sys.argv = ['edgernn', 'convert', 'model.keras', '-o', 'model.tflite']; main()\n"
     )

@@ -36,7 +36,7 @@ from edgernn.passes import (
     stream,
     without_masked_steps,
 )
-from edgernn.quantization import Plan, carried_on, quantize
+from edgernn.quantization import Calibrated, Plan, carried_on, with_masks
 from edgernn.quantization.arithmetic import LARGEST_SUM
 from edgernn.ranges import ClipMethod
 
@@ -107,13 +107,39 @@ def lower(
     Raises:
         GraphError: the graph is not sound.
     """
+    if scheme == "float32":
+        return lower_float(graph), ()
+    if calibration is None:
+        raise ValueError("integers need calibration samples")
+    calibrated = calibrate_c(graph, io, clip, calibration, recordings)
+    return calibrated.whole(), calibrated.masks
+
+
+def lower_float(graph: Graph) -> Graph:
+    """The graph of float C.
+
+    Raises:
+        GraphError: the graph is not sound.
+    """
+    return decompose_functions(map_bodies(_simplified(graph), join_operands), KERNELS)
+
+
+def _simplified(graph: Graph) -> Graph:
     verify(graph)
     graph = simplify(graph, by_function=False)
     refuse_infinite(graph)
-    if scheme == "float32":
-        return decompose_functions(map_bodies(graph, join_operands), KERNELS), ()
-    if calibration is None:
-        raise ValueError("integers need calibration samples")
+    return graph
+
+
+def calibrate_c(
+    graph: Graph, io: CIo, clip: ClipMethod, calibration: Mapping[str, np.ndarray], recordings: int = 0
+) -> Calibrated:
+    """What the integers of C are made from; the arguments are those of `lower`.
+
+    Raises:
+        GraphError: the graph is not sound.
+    """
+    graph = _simplified(graph)
     samples = dict(calibration)
     front = None
     if io == "float32":
@@ -123,9 +149,7 @@ def lower(
     masks: tuple[MaskInput, ...] = ()
     if io != "float32":
         graph, masks = lift_masks(graph)
-        for mask in masks:
-            samples[mask.name] = (samples[mask.source] != np.float32(mask.value)).any(-1)
-        samples = without_masked_steps(graph, samples)
+        samples = without_masked_steps(graph, with_masks(samples, masks))
     if not recordings:
         samples = dict(carried_on(graph, samples))
     seen = largest_values(graph, samples, recordings)
@@ -145,8 +169,7 @@ def lower(
         largest_sum=LARGEST_SUM,
         power_of_two=True,
     )
-    graph = quantize(graph, calibrate(graph, samples, recordings=recordings), plan, float_io=front is not None)
-    return (front.before(graph) if front is not None else graph), masks
+    return Calibrated(graph, calibrate(graph, samples, recordings=recordings), plan, front, masks)
 
 
 def write_functions(

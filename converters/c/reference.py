@@ -9,7 +9,7 @@ that makes them so is proven by `edgernn.converters.c.bounds` before any C is wr
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 import numpy as np
@@ -38,6 +38,28 @@ def evaluate_integers(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Ar
     arrays = {value: np.asarray(inputs[value.name], value.dtype) for value in graph.inputs}
     run(graph, arrays, compute=compute_integers)
     return {value.name: arrays[value] for value in graph.outputs}
+
+
+def evaluate_reals(graph: Graph, inputs: Mapping[str, Array], outputs: Sequence[str]) -> tuple[Array, ...]:
+    """Run an integer graph on real samples.
+
+    Args:
+        graph: quantized with `CArithmetic`.
+        inputs: one array `[samples, *shape]` per graph input, by name: reals, ids or masks.
+        outputs: the names of those that are wanted.
+
+    Returns:
+        Their real values `[samples, *shape]`.
+    """
+    given = {
+        value.name: inputs[value.name]
+        if value.quantization is None
+        else value.quantization.quantize(inputs[value.name], value.dtype)
+        for value in graph.inputs
+    }
+    forms = {value.name: value.quantization for value in graph.outputs}
+    found = evaluate_integers(graph, given)
+    return tuple(found[name] if (form := forms[name]) is None else form.dequantize(found[name]) for name in outputs)
 
 
 def fraction_bits(value: Value) -> int:

@@ -15,6 +15,8 @@ from edgernn.devices.host.micro import MicroSession
 from edgernn.devices.host.session import Array, Session, TensorInfo
 from edgernn.devices.host.stderr import captured_stderr
 from edgernn.errors import InputError
+from edgernn.running import Pairs, run_samples
+from edgernn.samples import Samples
 from edgernn.streaming.description import Description, describe, hop_of
 from edgernn.streaming.steppers import TensorStepper
 
@@ -66,6 +68,25 @@ def try_out(file: TfliteFile, runtime: str, sample: Mapping[str, Array], content
         raise refused("TFLite-Micro", file, failure, said[0]) if runtime == "micro" else failure
     bad = {name for found in answers for name, values in found.items() if not _finite(values)}
     return Trial(session.description, tuple(sorted(bad)))
+
+
+def answers(file: TfliteFile, pairs: Pairs, samples: Samples, content: int) -> tuple[tuple[Array, ...], str]:
+    """An artifact's answers to samples on LiteRT, in the model's order, and the package that gave them.
+
+    Args:
+        file: the artifact without its content.
+        pairs: which tensor is which.
+        samples: to run.
+        content: an open file with the artifact's bytes.
+
+    Raises:
+        InputError: the runtime refuses it.
+        EnvironmentProblem: the runtime is not installed.
+    """
+    size = os.fstat(content).st_size
+    session = LiteRtSession(file, path=f"/dev/fd/{content}", plain=size > _LARGE)
+    with captured_stderr():
+        return run_samples(session, pairs, samples, lambda done, of: None), session.description
 
 
 def _call_signatures(session: Session, file: TfliteFile) -> None:

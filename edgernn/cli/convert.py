@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgernn.cli.output import json_option, kib, note, print_json, print_table, progress, say
 from edgernn.cli.values import AS_GIVEN, PLACE, WHOLE
+
+if TYPE_CHECKING:
+    from edgernn.converted import ConvertResult
 
 
 @click.command()
@@ -59,6 +64,11 @@ from edgernn.cli.values import AS_GIVEN, PLACE, WHOLE
 )
 @click.option("--name", help="Of the model in C, the prefix of its identifiers.  [default: from the folder's]")
 @click.option("--clip", metavar="minmax|percentile|mse", help="How much of the calibrated ranges is kept.")
+@click.option(
+    "--max-error", type=float, help="Of int8, of the outputs' spread: what is worse gets 16 bits.  [default: 0.01]"
+)
+@click.option("--strict", is_flag=True, help="Keep 8 bits everywhere, whatever they harm.")
+@click.option("--no-measure", is_flag=True, help="Do not run the artifact on samples kept aside, nor widen anything.")
 @click.option("--force", is_flag=True, help="Write C among other files; none is deleted or overwritten.")
 @click.option(
     "--architecture",
@@ -84,6 +94,9 @@ def command(
     name: str | None,
     clip: str | None,
     architecture: Path | None,
+    max_error: float | None,
+    strict: bool,
+    no_measure: bool,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -112,6 +125,9 @@ def command(
             architecture=architecture,
             force=force,
             kernels=kernels,
+            max_error=max_error,
+            strict=strict,
+            measure=not no_measure,
             on_progress=bar.describe,
         )
     if as_json:
@@ -132,6 +148,8 @@ def command(
                 "clip": result.clip,
                 "seconds": result.seconds,
                 "notes": result.notes,
+                "measured": _measured(result),
+                "widened": _widened(result),
             }
         )
         return
@@ -142,3 +160,22 @@ def command(
     print_table("", ("Artifact", "Bytes", "KiB", "Parameters", "Scheme", "Target", "Form", "In/out", "Time"), [row])
     for text in result.notes[bool(result.io_reason) :]:
         note(f"note: {text}")
+
+
+def _measured(result: ConvertResult) -> dict[str, Any] | None:
+    found = result.measured
+    if found is None:
+        return None
+    outputs = [{name: value for name, value in asdict(each).items() if name != "metric"} for each in found.outputs]
+    return {
+        "samples": found.samples,
+        "kept_aside": found.aside,
+        "by": found.by,
+        "error": found.error,
+        "outputs": outputs,
+    }
+
+
+def _widened(result: ConvertResult) -> list[dict[str, Any]]:
+    reasons = result.precision.reasons if result.precision is not None else ()
+    return [{"tensor": part.name, "layer": part.layer, "error_in_8_bits": part.error} for part in reasons]

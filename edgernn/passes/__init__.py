@@ -3,6 +3,7 @@
 from edgernn.graph import Graph, map_bodies
 from edgernn.passes.block import block_steps
 from edgernn.passes.decompose import decompose_functions, divide_by_reciprocal
+from edgernn.passes.even import even_rows
 from edgernn.passes.fold import fold_scales
 from edgernn.passes.fold_ahead import fold_ahead
 from edgernn.passes.front import Front, float_front, split_front
@@ -23,6 +24,7 @@ __all__ = [
     "block_steps",
     "decompose_functions",
     "divide_by_reciprocal",
+    "even_rows",
     "float_front",
     "fold_ahead",
     "fold_scales",

@@ -65,6 +65,8 @@ class Plan:
         outputs: type of the graph's outputs, if it is another than that of its inputs.
         largest_sum: of the magnitudes of a row's integer weights, so that sums fit the accumulator.
         power_of_two: whether the scales of 16-bit tensors are powers of two.
+        wide: names of values that get 16 bits, whatever else the plan says.
+        fine: names of products whose weights have a scale for each row, whatever else the plan says.
         sharing: how much coarser than its own a scale may be that a 16-bit tensor takes from another one.
     """
 
@@ -81,3 +83,5 @@ class Plan:
     largest_sum: float = math.inf
     power_of_two: bool = False
     sharing: float = 1.0
+    wide: frozenset[str] = frozenset()
+    fine: frozenset[str] = frozenset()

@@ -150,7 +150,11 @@ class _Quantizer:
             return operator, [*inputs, quantize_without_bias(kernel, moments)]
         # Without a bias, one of zeros: it takes up the mean of the rounding error, and convolutions insist on one.
         bias = node.inputs[-1] if operator.bias else zero_bias(f"{node.output.name}_bias", node.output.shape[-1])
-        wide, channels, largest = self.plan.wide_bias, self.plan.per_channel, self.plan.largest_sum
+        wide, channels, largest = (
+            self.plan.wide_bias,
+            self.plan.per_channel or node.output.name in self.plan.fine,
+            self.plan.largest_sum,
+        )
         if isinstance(operator, ops.Conv) and inputs[0].dtype == "int16":
             wide, largest = False, LARGEST_SUM  # CMSIS-NN adds up in 32 bits whatever the bias has
         least = least_scale(bias, inputs[0], wide=wide)

@@ -42,7 +42,7 @@ def choose_types(
     types: dict[Value, DType] = {}
     for value in graph.inputs:
         if value.dtype == "float32":
-            types[value] = "int16" if value in kept else plan.inputs
+            types[value] = "int16" if value in kept or value.name in plan.wide else plan.inputs
     for node in graph.nodes:
         if isinstance(node.operator, Scan):
             _choose_in_scan(node, node.operator, plan, ranges, types, kept)
@@ -62,6 +62,8 @@ def _choose(node: Node, plan: Plan, ranges: Mapping[Value, Range], types: dict[V
         moved = [types[source] for source in node.inputs if source in types]
         if isinstance(node.operator, _MOVES) and moved:
             wanted = moved[0] if len(set(moved)) == 1 else max(moved, key=["int8", "int16"].index)
+        elif value.name in plan.wide:
+            wanted = "int16"
         elif inside:
             wanted = plan.body
         else:
@@ -87,7 +89,8 @@ def _choose_in_scan(
         value
         for given, *pair in zip(node.inputs, body.inputs[:count], body.outputs[:count], strict=False)
         for value in pair
-        if given in kept or any(side in ranges and ranges[side].largest > plan.free_state for side in pair)
+        if given in kept
+        or any(side.name in plan.wide or (side in ranges and ranges[side].largest > plan.free_state) for side in pair)
     }
     for k, (outside, inside) in enumerate(zip(node.inputs, body.inputs, strict=True)):
         if inside.dtype == "float32":
@@ -99,4 +102,4 @@ def _choose_in_scan(
             types[step.output] = "int16"
     for k, value in enumerate(node.outputs):
         if value.dtype == "float32":
-            types[value] = types[body.inputs[k]] if k < count else plan.sequence
+            types[value] = types[body.inputs[k]] if k < count else "int16" if value.name in plan.wide else plan.sequence

@@ -1,0 +1,57 @@
+"""All that the integers of a model are made from, so that they can be made again with other types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edgernn.calibration import Statistics
+from edgernn.graph import Graph
+from edgernn.passes import MaskInput
+from edgernn.passes.front import Front
+from edgernn.quantization.arithmetic import Plan
+from edgernn.quantization.quantize import quantize
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A float graph and what was seen of it.
+
+    Attributes:
+        graph: float; every pass behind it, but for quantization.
+        statistics: of its values.
+        plan: the choices.
+        front: what stays float ahead of the graph, of a model with float inputs and outputs; else None.
+        masks: inputs that the caller must compute.
+    """
+
+    graph: Graph
+    statistics: Statistics
+    plan: Plan
+    front: Front | None
+    masks: tuple[MaskInput, ...]
+
+    def integers(self, wide: frozenset[str] = frozenset()) -> Graph:
+        """The integer graph.
+
+        Args:
+            wide: names of values with 16 bits, whatever the plan says.
+        """
+        return quantize(self.graph, self.statistics, replace(self.plan, wide=wide), float_io=self.front is not None)
+
+    def whole(self, wide: frozenset[str] = frozenset()) -> Graph:
+        """The integer graph behind the float front, which an artifact computes."""
+        integers = self.integers(wide)
+        return integers if self.front is None else self.front.before(integers)
+
+    def inputs(self, samples: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Samples `[samples, *shape]` per input of the model as the graph takes them: with masks, behind the front."""
+        return with_masks(samples, self.masks) if self.front is None else self.front.evaluate(samples)
+
+
+def with_masks(samples: Mapping[str, np.ndarray], masks: Iterable[MaskInput]) -> dict[str, np.ndarray]:
+    """The samples, and the masks that are taken from them."""
+    found = {mask.name: (samples[mask.source] != np.float32(mask.value)).any(-1) for mask in masks}
+    return {**samples, **found}

@@ -1,0 +1,161 @@
+"""Which tensors need 16 bits: found by the harm that 8 bits do to the answer, bought from the cheapest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+
+from edgernn.graph import Graph
+from edgernn.quantization.arithmetic import Arithmetic
+from edgernn.quantization.calibrated import Calibrated
+from edgernn.quantization.parts import Costs, Part, computed_numbers, parts_of, whole_cost
+from edgernn.quantization.simulated import Simulation, everything
+from edgernn.reference import Array, evaluate
+
+T = TypeVar("T")
+
+_COARSE = 0.3  # of the limit, of one matrix's weights alone
+MAX_ERROR = 0.01  # of the outputs' spread; the user's limit unless they say otherwise
+_ROUNDS = 4
+_WORK = 4_000_000  # numbers that one simulation may compute
+_FEWEST = 8  # samples
+# Limits, in the user's, and what may be spent to come within them, relative to all that is computed: an answer that is
+# wrong is worth nothing, one that could be a little better is worth little.
+STAGES = ((10.0, math.inf), (3.0, 2.0), (1.0, 0.15))
+_WORTH = 0.8  # of the error before: what leaves more is not worth a conversion
+_NEGLIGIBLE = 0.05  # of all that is wrong, as squares: what errs less is not worth a conversion
+_ROOM = 0.9  # of the limit that the sum of what is left shall take, since errors only nearly add up as squares
+
+
+@dataclass(frozen=True)
+class Precision:
+    """What was chosen.
+
+    Attributes:
+        wide: names of values with 16 bits, for `Plan.wide`.
+        error: of the integers that it leads to; see `Part.error`.
+        before: with nothing widened.
+        reasons: the parts that were widened, with the error that each had before.
+        fine: names of products whose weights have a scale per row.
+        coarse: weights whose one scale for all rows errs by a good part of the limit.
+    """
+
+    wide: frozenset[str]
+    error: float
+    before: float
+    reasons: tuple[Part, ...]
+    fine: frozenset[str] = frozenset()
+    coarse: tuple[Part, ...] = ()
+
+
+def spread_error(found: Mapping[str, Array], expected: Mapping[str, Array]) -> float:
+    """Root mean square of the difference over the standard deviation of what is expected; the worst output's."""
+    worst = 0.0
+    for name, truth in expected.items():
+        difference = float(np.sqrt(np.mean((found[name].astype("f8") - truth) ** 2)))
+        spread = float(truth.astype("f8").std())
+        worst = max(worst, difference / spread if spread > 0 else 0.0 if difference == 0 else math.inf)
+    return worst
+
+
+def attribute(
+    integers: Graph, floats: Graph, arithmetic: Arithmetic, costs: Costs, inputs: Mapping[str, Array]
+) -> list[Part]:
+    """The error of each group of tensors alone, everything else in floats, the worst first.
+
+    Args:
+        integers: quantized.
+        floats: what it was made from.
+        arithmetic: it was made for.
+        costs: on the target.
+        inputs: real samples `[samples, *shape]`, by name.
+    """
+    simulation = Simulation(integers, floats)
+    expected = evaluate(floats, inputs)
+    return sorted(
+        (
+            replace(part, error=spread_error(simulation(inputs, members.__contains__), expected))
+            for members, part in parts_of(integers, floats, arithmetic, costs)
+        ),
+        key=lambda part: -part.error,
+    )
+
+
+def choose(
+    calibrated: Calibrated, costs: Costs, inputs: Mapping[str, Array], limit: float, fixed: frozenset[str]
+) -> Precision:
+    """Widen tensors until the error is within a limit, or the budget is spent.
+
+    Args:
+        calibrated: what integers are made from.
+        costs: on the target.
+        inputs: real samples to measure with, by name.
+        limit: on the error.
+        fixed: values whose type the user has chosen.
+    """
+    floats, arithmetic, make = calibrated.graph, calibrated.plan.arithmetic, calibrated.integers
+    integers = make()
+    count = max(_FEWEST, _WORK // max(computed_numbers(integers), 1))
+    inputs = calibrated.inputs({name: array[:count] for name, array in inputs.items()})
+    expected = evaluate(floats, inputs)
+    whole = whole_cost(integers, costs)
+    error = before = spread_error(Simulation(integers, floats)(inputs, everything), expected)
+    best = Precision(frozenset(), error, before, ())
+    coarse: tuple[Part, ...] = ()
+    for factor, budget in STAGES:
+        goal, allowed = factor * limit, budget * whole
+        wide, reasons = best.wide, best.reasons
+        for _ in range(_ROUNDS):
+            if error <= goal:
+                break
+            parts = attribute(integers, floats, arithmetic, costs, inputs)
+            coarse = tuple(part for part in parts if part.weights and part.widened and part.error > _COARSE * limit)
+            picked, spent = _picked(parts, goal, allowed, wide | fixed)
+            if not picked:
+                break
+            wide = wide.union(*(part.widened for part in picked))
+            allowed -= spent
+            reasons = (*reasons, *picked)
+            integers = make(wide)
+            error = spread_error(Simulation(integers, floats)(inputs, everything), expected)
+            if error < _WORTH * best.error:
+                best = Precision(wide, error, before, reasons)
+        integers, error = make(best.wide), best.error
+    return replace(best, coarse=coarse)
+
+
+def choose_weights_too(again: Callable[[frozenset[str]], tuple[T, Precision]]) -> tuple[T, Precision]:
+    """The choice, made again with scales per row for weights whose one scale harms, if that is worth it.
+
+    Args:
+        again: prepares a model in which these products have a scale per row, and chooses with `choose`.
+    """
+    ready, found = again(frozenset())
+    names = frozenset[str]().union(*(part.widened for part in found.coarse))
+    if not names:
+        return ready, found
+    finer, better = again(names)
+    if better.error >= _WORTH * found.error:
+        return ready, found
+    return finer, replace(better, before=found.before, reasons=(*found.coarse, *better.reasons), fine=names)
+
+
+def _picked(parts: list[Part], goal: float, allowed: float, taken: frozenset[str]) -> tuple[list[Part], float]:
+    """The parts to widen next, those that take most error for their cost, until the goal is reached; what they cost."""
+    left = sum(part.error**2 for part in parts)
+    able = [part for part in parts if not part.weights and part.widened - taken and part.error**2 > _NEGLIGIBLE * left]
+    picked: list[Part] = []
+    names, spent = taken, 0.0
+    for part in sorted(able, key=lambda part: -(part.error**2) / part.cost):
+        if left <= (_ROOM * goal) ** 2:
+            break
+        cost = part.cost if part.widened - names else 0.0
+        if spent + cost <= allowed:
+            picked.append(part)
+            names, spent = names | part.widened, spent + cost
+            left -= part.error**2
+    return picked, spent

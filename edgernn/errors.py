@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from numbers import Integral
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Choice = TypeVar("Choice", bound=str)
 
@@ -92,20 +92,26 @@ def no_room(error: OSError) -> EnvironmentProblem:
     return EnvironmentProblem(message, hint="free some disk space.")
 
 
-def whole_number(what: str, value: object, least: int, *, hint: str) -> int:
+def no_count(what: str, value: object, least: int, most: int = LARGEST_COUNT) -> str:
+    """What is wrong with `value` as a whole number from `least` to `most`; empty if nothing is."""
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        found = f"{value!r}"
+    elif least <= int(value) <= most:
+        return ""
+    else:
+        found = str(value) if abs(int(value)) < 10**20 else "one of more than 20 digits"  # Python writes out 4300
+    return f"{what}: must be a whole number from {least} to {most}. Found: {found}."
+
+
+def whole_number(what: str, value: Any, least: int, *, hint: str) -> int:
     """`value` as a count of at least `least`.
 
     Raises:
         InputError: it is none.
     """
-    if isinstance(value, Integral) and not isinstance(value, bool):
-        number = int(value)
-        if least <= number <= LARGEST_COUNT:
-            return number
-        found = str(number) if abs(number) < 10**20 else "one of more than 20 digits"  # Python writes no more than 4300
-    else:
-        found = f"{value!r}"
-    raise InputError(f"{what}: must be a whole number from {least} to {LARGEST_COUNT}. Found: {found}.", hint=hint)
+    if wrong := no_count(what, value, least):
+        raise InputError(wrong, hint=hint)
+    return int(value)
 
 
 def one_of(what: str, value: str, known: Sequence[Choice]) -> Choice:

@@ -1,5 +1,8 @@
 """The kinds of errors and what they carry."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from edgernn.errors import (
@@ -46,3 +49,32 @@ def test_a_missing_extra_names_the_command_that_installs_it() -> None:
     assert "verify --runtime micro" in error.message
     assert "'tflite-micro'" in error.message
     assert error.hint == "pip install 'edgernn[micro]'"
+
+
+ODD_COUNTS = (True, 2.5, "3", None, -1, 10**25, -(10**25), 10**5000)  # Python writes out no number of 5,000 digits
+
+
+@pytest.mark.parametrize("number", ODD_COUNTS, ids=lambda number: repr(number)[:6] if number != 10**5000 else "longest")
+def test_what_is_no_count_is_refused_wherever_one_is_asked_for(number: Any) -> None:
+    """From Python, where no command line has looked at it."""
+    from edgernn.comparison.comparing import _check_numbers
+    from edgernn.profiling.latency import Plan
+    from edgernn.profiling.wanted import check_wanted
+    from edgernn.training.arguments import check_arguments
+    from edgernn.training.sizes import Shape
+
+    shape = Shape(steps=5, features=3, classes=2)
+    asked: dict[str, Callable[[], object]] = {
+        "runs": lambda: Plan(runs=number).check(),
+        "warmup": lambda: Plan(warmup=number).check(),
+        "threads": lambda: check_wanted("litert", Plan(), number, None, None, False, None),
+        "seeds": lambda: _check_numbers([8], number, [1.0], 0, 1),
+        "jobs": lambda: _check_numbers([8], 1, [1.0], number, 1),
+        "rounds": lambda: _check_numbers([8], 1, [1.0], 0, number),
+        "units": lambda: check_arguments("gru", shape, {"units": number, "layers": 1}),
+        "batch size": lambda: check_arguments("gru", shape, {"units": 4, "layers": 1, "batch_size": number}),
+        "seed": lambda: check_arguments("gru", shape, {"units": 4, "layers": 1, "seed": number}),
+    }
+    for name, call in asked.items():
+        with pytest.raises(InputError, match=rf"^{name}: must be a whole number from [01] to \d+\. Found: "):
+            call()

@@ -19,7 +19,7 @@ from edgernn.comparison.tasks import Samples
 from edgernn.comparison.timing import ROUNDS
 from edgernn.comparison.trained import Networks, plan_networks, prepare_samples
 from edgernn.devices.boards import Board, find_board
-from edgernn.errors import InputError, UnsupportedError, one_of
+from edgernn.errors import InputError, UnsupportedError, no_count, one_of
 from edgernn.targets import INTEGER_SCHEMES, SCHEMES, TARGETS
 from edgernn.training import Shape
 
@@ -139,8 +139,8 @@ def _check_numbers(units: Sequence[int], seeds: int, fractions: Sequence[float],
     if not units:
         broken.append(("units: must be at least one number. Found: none.", ""))
     for what, number, least in (("seeds", seeds, 1), ("jobs", jobs, 0), ("rounds", rounds, 1)):
-        if not least <= number <= 10_000:
-            broken.append((f"{what}: must be a whole number from {least} to 10000. Found: {number}.", ""))
+        if wrong := no_count(what, number, least, 10_000):
+            broken.append((wrong, ""))
     for fraction in fractions:
         if not 0 < fraction <= 1:
             broken.append((f"fractions: must be above 0 and at most 1. Found: {fraction:g}.", "0.25 is a quarter."))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgernn.errors import InputError, UnsupportedError
+from edgernn.errors import InputError, UnsupportedError, no_count
 
 NOISY_SPREAD = 0.1  # of the medians of parts of the measurement, relative to the median of all
 _PARTS = 10
@@ -42,10 +42,9 @@ class Plan:
             UnsupportedError: names every value that is out of range.
         """
         broken = []
-        if not 1 <= self.runs <= _LARGEST_COUNT:
-            broken.append((f"runs: must be a whole number from 1 to {_LARGEST_COUNT}. Found: {self.runs}.", ""))
-        if not 0 <= self.warmup <= _LARGEST_COUNT:
-            broken.append((f"warmup: must be a whole number from 0 to {_LARGEST_COUNT}. Found: {self.warmup}.", ""))
+        for what, number, least in (("runs", self.runs, 1), ("warmup", self.warmup, 0)):
+            if wrong := no_count(what, number, least, _LARGEST_COUNT):
+                broken.append((wrong, ""))
         if not 0 <= self.min_seconds <= _LONGEST_SECONDS:
             broken.append((f"min seconds: must be from 0 to {_LONGEST_SECONDS:g}. Found: {self.min_seconds}.", ""))
         if broken:

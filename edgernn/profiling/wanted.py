@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgernn.devices.boards import Board, find_board
-from edgernn.errors import InputError, one_of
+from edgernn.errors import InputError, no_count, one_of
 from edgernn.profiling.latency import Plan
 
 RUNTIMES = ("litert", "micro")  # those of a .tflite
@@ -51,8 +51,8 @@ def check_wanted(
     """
     one_of("runtime", runtime, RUNTIMES)
     plan.check()
-    if not 1 <= threads <= MOST_THREADS:
-        raise InputError(f"threads: must be a whole number from 1 to {MOST_THREADS}. Found: {threads}.")
+    if wrong := no_count("threads", threads, 1, MOST_THREADS):
+        raise InputError(wrong)
     if period_ms is not None and not 0 < period_ms < float("inf"):
         raise InputError(f"period: must be a positive number of milliseconds. Found: {period_ms}.")
     return Wanted(runtime, plan, threads, period_ms, find_board(board) if board else None, static, steps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import isfinite
 
-from edgernn.errors import UnsupportedError
+from edgernn.errors import UnsupportedError, no_count
 from edgernn.training.sizes import CELLS, CNN, MAX_UNITS, Shape, filters
 
 _LIMITS = {
@@ -33,9 +33,8 @@ def check_arguments(cell: str, shape: Shape, numbers: dict[str, float]) -> None:
         if name not in _LIMITS:
             continue
         least, limit = (0 if name == "seed" else 1), _LIMITS[name]
-        if not isinstance(number, int) or not least <= number <= limit:
-            text = f"{name.replace('_', ' ')}: must be a whole number from {least} to {limit}. Found: {number}."
-            broken.append((text, ""))
+        if wrong := no_count(name.replace("_", " "), number, least, limit):
+            broken.append((wrong, ""))
     if not 0 < numbers.get("fraction", 1) <= 1:
         broken.append((f"fraction: must be above 0 and at most 1. Found: {numbers['fraction']}.", ""))
     rate = numbers.get("learning_rate", 1)

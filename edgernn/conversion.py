@@ -76,7 +76,8 @@ def convert(
         form: of loops; by default the best for the target.
         io: type of inputs and outputs; by default float32 for a phone, the scheme's integers for a micro, unless
             these would do harm to inputs of unequal ranges.
-        clip: how much of the calibrated ranges to keep: minmax, percentile or mse.
+        clip: how much of the calibrated ranges to keep: minmax, percentile or mse; by default all, or as mse keeps
+            where that makes the answers better.
         format: tflite, or c for a folder of C99 that needs no runtime.
         name: prefix of the identifiers in C; by default made from the name of the folder.
         streaming: a model that takes one frame, or a hop of them, and keeps its state, instead of a whole window.
@@ -146,7 +147,8 @@ def convert(
     if samples is not None and measure:
         report("measuring what its precision costs")
         fixed = {value.name for value in (*read.graph.inputs, *read.graph.outputs)} if io is not None else set()
-        rehearsed = rehearse(read, options, samples, recordings, limit, frozenset(fixed))
+        rehearsed = rehearse(read, options, samples, recordings, limit, frozenset(fixed), clip=clip is None)
+        options = replace(options, clip=rehearsed.clip)
     precision = rehearsed.precision if rehearsed is not None else None
     report("compiling" if samples is None else f"calibrating with {samples.count} samples and compiling")
     fine, wide = (frozenset[str](), frozenset[str]()) if precision is None else (precision.fine, precision.wide)

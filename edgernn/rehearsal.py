@@ -6,13 +6,15 @@ is that of the same conversion on samples it had not seen, and none are lost to 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgernn.compiler import Options, Prepared, prepare, write_artifact
 from edgernn.converters.keras.reader import ReadModel
 from edgernn.measuring import Measured, keep_aside, measured_distances, run_new
+from edgernn.quantization.clipping import better_clip
 from edgernn.quantization.precision import Precision, choose, choose_weights_too
 from edgernn.quantization.simulated import Simulation, everything
+from edgernn.ranges import ClipMethod
 from edgernn.samples import Samples
 
 
@@ -23,14 +25,23 @@ class Rehearsal:
     Attributes:
         precision: which tensors are to have 16 bits; None where none may be widened.
         measured: on the samples kept aside; None where nothing here can tell.
+        clip: how much of 8-bit ranges is to be kept.
     """
 
     precision: Precision | None
     measured: Measured | None
+    clip: ClipMethod
 
 
 def rehearse(
-    read: ReadModel, options: Options, samples: Samples, recordings: int, limit: float | None, fixed: frozenset[str]
+    read: ReadModel,
+    options: Options,
+    samples: Samples,
+    recordings: int,
+    limit: float | None,
+    fixed: frozenset[str],
+    *,
+    clip: bool,
 ) -> Rehearsal:
     """Convert without some of the samples, and measure on them.
 
@@ -41,6 +52,7 @@ def rehearse(
         recordings: that they are windows of; 0 for others.
         limit: on the error, beyond which tensors are widened; None widens none.
         fixed: values whose type the user has chosen.
+        clip: whether to see if clipping makes the answers better; else it is as the options say.
     """
     used, aside = keep_aside(samples)
 
@@ -48,6 +60,9 @@ def rehearse(
         return prepare(read.graph, options, used.inputs, recordings, fine)
 
     prepared, precision = ready(frozenset()), None
+    if clip and prepared.calibrated is not None:
+        options = replace(options, clip=better_clip(prepared.calibrated, aside.inputs))
+        prepared = replace(prepared, calibrated=prepared.calibrated.clipped(options.clip))
     if limit is not None:
         first = prepared
 
@@ -64,5 +79,5 @@ def rehearse(
         answers = Simulation(calibrated.integers(wide), calibrated.graph)(calibrated.inputs(aside.inputs), everything)
         ran = tuple(answers[name] for name in read.outputs), "its integers in NumPy"
     if ran is None:
-        return Rehearsal(precision, None)
-    return Rehearsal(precision, measured_distances(read, aside, *ran, aside=used is not samples))
+        return Rehearsal(precision, None, options.clip)
+    return Rehearsal(precision, measured_distances(read, aside, *ran, aside=used is not samples), options.clip)

@@ -13,6 +13,7 @@ from edgernn.passes import MaskInput
 from edgernn.passes.front import Front
 from edgernn.quantization.arithmetic import Plan
 from edgernn.quantization.quantize import quantize
+from edgernn.ranges import ClipMethod
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,10 @@ class Calibrated:
         """The integer graph behind the float front, which an artifact computes."""
         integers = self.integers(wide)
         return integers if self.front is None else self.front.before(integers)
+
+    def clipped(self, method: ClipMethod) -> Calibrated:
+        """The same with another part of 8-bit ranges kept."""
+        return replace(self, plan=replace(self.plan, clip=method))
 
     def inputs(self, samples: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Samples `[samples, *shape]` per input of the model as the graph takes them: with masks, behind the front."""

@@ -99,8 +99,7 @@ def choose(
     """
     floats, arithmetic, make = calibrated.graph, calibrated.plan.arithmetic, calibrated.integers
     integers = make()
-    count = max(_FEWEST, _WORK // max(computed_numbers(integers), 1))
-    inputs = calibrated.inputs({name: array[:count] for name, array in inputs.items()})
+    inputs = enough(calibrated, inputs)
     expected = evaluate(floats, inputs)
     whole = whole_cost(integers, costs)
     error = before = spread_error(Simulation(integers, floats)(inputs, everything), expected)
@@ -126,6 +125,12 @@ def choose(
                 best = Precision(wide, error, before, reasons)
         integers, error = make(best.wide), best.error
     return replace(best, coarse=coarse)
+
+
+def enough(calibrated: Calibrated, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """As many of the samples as can be simulated in a moment, as the model takes them."""
+    count = max(_FEWEST, _WORK // max(computed_numbers(calibrated.graph), 1))
+    return calibrated.inputs({name: array[:count] for name, array in inputs.items()})
 
 
 def choose_weights_too(again: Callable[[frozenset[str]], tuple[T, Precision]]) -> tuple[T, Precision]:

@@ -20,9 +20,10 @@ from benchmarks.fidelity.catalog import TASKS, find_tasks
 from benchmarks.fidelity.measuring import measure
 from benchmarks.fidelity.memory import counting_data
 from benchmarks.fidelity.prepared import Prepared
-from benchmarks.fidelity.rows import Form
+from benchmarks.fidelity.report import from_json, to_json
+from benchmarks.fidelity.rows import Form, Row
 from benchmarks.fidelity.scores import loss, score
-from benchmarks.fidelity.summary import GOAL, unit
+from benchmarks.fidelity.summary import GOAL, goal_kept, telling, unit
 from benchmarks.fidelity.task import Data, Examples, Model
 from benchmarks.fidelity.training import WEIGHTS, build, load_weights, predict, record_path
 from edgernn.errors import EnvironmentProblem
@@ -145,3 +146,30 @@ def test_answers_that_do_not_count_are_left_out() -> None:
     answers = np.eye(2)[np.array([[0, 0], [1, 1]])]
     assert score("accuracy", answers, test) == pytest.approx(2 / 3)
     assert score("bits", 0.5 * np.ones((2, 2, 2)), test) == pytest.approx(1)
+
+
+def test_a_task_tells_something_only_if_its_loss_is_sure() -> None:
+    row = Row("t", "gru", 0, "edgernn", "phone", "int8", 200, "accuracy", 0.9, score=0.8, lost=10.0, error=1.0)
+    assert telling([row], "t").degree == "badly"
+    assert telling([replace(row, error=3.0)], "t").degree == "something"
+    assert telling([replace(row, error=5.0)], "t").degree == "nothing"
+    assert telling([replace(row, metric="rmse")], "t").degree == "something"
+    assert telling([row], "other").degree == "nothing"
+
+
+def test_the_goal_is_on_the_middle_and_on_the_worst() -> None:
+    rows = [
+        Row("t", "gru", k, "edgernn", "phone", "int8", 200, "rmse", 1.0, score=1.0, lost=lost, error=0.1)
+        for k, lost in enumerate((0.4, 0.4, 1.9))
+    ]
+    assert goal_kept(rows)
+    assert not goal_kept([*rows, replace(rows[0], lost=2.1)])
+    assert not goal_kept([*rows[:1], replace(rows[0], lost=0.8), replace(rows[0], lost=0.9)])
+    assert not goal_kept([*rows, replace(rows[0], lost=None, failure="refused")])
+
+
+def test_a_file_of_rows_is_read_as_it_was_written(tmp_path: Path) -> None:
+    row = Row("t", "gru", 0, "edgernn", "c", "int8", 64, "bits", 2.5, 2.6, 4.0, 0.5, 1000, 64, types=("int32", "int8"))
+    (tmp_path / "rows.json").write_text(to_json([row, replace(row, lost=None)], {"on": "this"}, "abc"))
+    assert from_json(tmp_path / "rows.json") == [row, replace(row, lost=None)]
+    assert from_json(tmp_path / "none.json") == []

@@ -16,10 +16,11 @@ Table = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
 
 METHOD = """\
 What an artifact loses against the float network's own metric: points of accuracy and of AUC, per cent of an RMSE and of
-bits per character; positive is worse. The float answers are Keras's. +- is the standard error of a loss over the choice
-of the test's examples, by a paired bootstrap. Every number of calibration samples counts as a case of its own; samples
-are the first of the training examples in a random order. Arena: what TFLite-Micro has allocated on this 64-bit machine;
-of C, working memory and state. Latency: time on LiteRT over that of the float32 file for a phone, in turns, one thread.
+bits per character, in which a probability of 0 counts as 1e-7; positive is worse. The float answers are Keras's. +- is
+the standard error of a loss over the choice of the test's examples, by a paired bootstrap. Every number of calibration
+samples counts as a case of its own; samples are the first of the training examples in a random order. Arena: what
+TFLite-Micro has allocated on this 64-bit machine; of C, working memory and state. Latency: time on LiteRT over that of
+the float32 file for a phone, in turns, one thread.
 """
 
 
@@ -138,6 +139,13 @@ def to_markdown(rows: Sequence[Row], record: Sequence[Row], tasks: Sequence[Task
     told = ", ".join(f"{name} {value}" for name, value in environment.items())
     parts = ["# Fidelity: what quantization loses on real tasks\n", f"Written by `make benchmark-fidelity`. {told}.\n"]
     parts.append(METHOD)
+    if record:
+        degrees = [telling(record, task.name).degree for task in tasks]
+        parts.append(
+            f"The record loses something, beyond the goal's worst by two standard errors, on "
+            f"{sum(degree != 'nothing' for degree in degrees)} of {len(tasks)} tasks, and badly, beyond 5 points or "
+            f"20 per cent, on {degrees.count('badly')}.\n"
+        )
     for title, heads, body in tables(rows, record, tasks):
         parts += [f"## {title}\n", markdown_table(heads, body)]
     parts += [

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -118,8 +119,12 @@ def _usual(samples: tuple[int, ...]) -> tuple[int, ...]:
     return (USUAL,) if USUAL in samples else samples[:1]
 
 
+@cache
 def version() -> str:
-    """A digest of all code that conversion and running go through: rows of other code are not taken for its own."""
+    """A digest of all code that conversion and running go through: rows of other code are not taken for its own.
+
+    Once, at the start: files may change under a run, and what it does is what it has loaded by then.
+    """
     digest = hashlib.sha256()
     paths = [
         path for folder in ("edgernn", "converters", "devices/host") for path in sorted((ROOT / folder).rglob("*"))

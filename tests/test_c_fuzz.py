@@ -15,6 +15,7 @@ from c_batch import Answer, Entry, answers
 from numpy_keras import Array
 from random_models import RandomModel, random_model, random_model_of
 
+from edgernn.converted import DEFAULT_CLIP
 from edgernn.converters.c.compile import CIo, CScheme, lower, write_functions
 from edgernn.converters.c.reference import evaluate_integers
 from edgernn.converters.keras.source_model import KerasLayer
@@ -37,7 +38,7 @@ EXTREMES = (np.nan, np.inf, -np.inf, 1e30, -1e30, 1e-40)
 
 def entry(model: RandomModel, name: str, scheme: CScheme, io: CIo) -> Entry:
     """The model as C, with its samples and behind them the ends of what its inputs can hold."""
-    graph, masks = lower(model.read().graph, scheme, io, "mse", model.samples)
+    graph, masks = lower(model.read().graph, scheme, io, DEFAULT_CLIP, model.samples)
     sources = {mask.name: mask for mask in masks}
     inputs = {}
     for value in graph.inputs:

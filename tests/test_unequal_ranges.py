@@ -147,7 +147,7 @@ def test_the_type_of_inputs_changes_only_where_nobody_chose_it() -> None:
     assert any("--io float32" in note for note in kept.notes)
     like, x = made("raw weights", "GRU", 1.0)
     for options in ({"target": "micro"}, {"format": "c"}):
-        found = edgernn.convert(like, quantize="int8", calibration=x[:60], **options)
+        found = edgernn.convert(like, quantize="int8", calibration=x[:60], measure=False, **options)
         assert (found.io, found.io_reason, found.notes) == ("int8", "", ())
 
 

@@ -66,11 +66,12 @@ def _model(keras: Any, *layers: Any, steps: int | None = STEPS) -> Any:
 
 @cache
 def artifact(scheme: str = "int8", target: str = "micro", model: str = "gru.keras") -> Path:
-    """An artifact of one of the models."""
+    """An artifact of one of the models, with the types of its scheme and target and nothing wider."""
     from edgernn.conversion import convert
 
     path = folder() / f"{model}-{scheme}-{target}.tflite"
-    convert(folder() / model, path, quantize=scheme, target=target, calibration=folder() / "calibration.npz")
+    samples = folder() / "calibration.npz"
+    convert(folder() / model, path, quantize=scheme, target=target, calibration=samples, measure=False)
     return path
 
 

@@ -151,7 +151,7 @@ def test_a_folder_of_c_with_ids_says_how_many_rows_there_are_and_is_verified(tmp
 def test_a_maximum_that_waits_for_its_first_frame_is_not_saturated(way: str, tmp_path: Path) -> None:
     from keras import layers as k
 
-    model = of_features(k.Conv1D(4, 6), k.GlobalMaxPooling1D())
+    model = of_features(k.Conv1D(4, 6), k.GlobalMaxPooling1D(), k.Dense(2))  # answers have room, what is inside has not
     session = stream(model, tmp_path, way, quantize="int8", calibration=noise())
     for _ in range(30):
         session.step(np.full(3, 0.01))

@@ -178,10 +178,11 @@ def _words(line: str, delimiter: str | None) -> list[str]:
 
 
 def _is_header(words: Sequence[str]) -> bool:
-    return not any(map(_is_number, words))
+    return not any(map(is_number, words))
 
 
-def _is_number(word: str) -> bool:
+def is_number(word: str) -> bool:
+    """Whether a word of a line stands for a number."""
     try:
         float(word)
     except ValueError:
@@ -223,7 +224,7 @@ def _not_numbers(path: Path, delimiter: str | None, taken: Sequence[int], wanted
                 first = first and not line.strip()
                 continue
             first = False
-            bad = next((k for k in taken if k >= len(words) or not _is_number(words[k])), None)
+            bad = next((k for k in taken if k >= len(words) or not is_number(words[k])), None)
             if bad is not None:
                 found = f"{several(len(words), 'column')}" if bad >= len(words) else named(words[bad])
                 hint = "write numbers with points: 0.1." if "," in found and delimiter == ";" else "mend or remove it."

@@ -15,6 +15,7 @@ from edgernn.audio import LogMel
 from edgernn.audio.wav import read_wav
 from edgernn.devices.host.session import Array
 from edgernn.errors import InputError
+from edgernn.sources.tables import is_number
 
 _KINDS = "a .csv, .npy or .wav file, or - for lines on standard input"
 _KEEP = "surrogateescape"  # bytes that are no UTF-8 stay recognizable, and their line can be named
@@ -124,7 +125,7 @@ def _is_header(text: str) -> bool:
     """Whether a first line holds names of columns: it is no JSON, and holds no number, whatever separates them."""
     if text[0] in "[{" or not _is_text(text):
         return False
-    return not any(_is_number(word) for word in re.split(r"[,;\t]", text)) and not _is_row(text.split())
+    return not any(is_number(word) for word in re.split(r"[,;\t]", text)) and not _is_row(text.split())
 
 
 def _parsed(text: str, place: str) -> Any:
@@ -159,15 +160,7 @@ def _mending(text: str) -> str:
 
 
 def _is_row(words: Sequence[str]) -> bool:
-    return all(_is_number(word) for word in words)
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
+    return all(is_number(word) for word in words)
 
 
 def _is_text(text: str) -> bool:

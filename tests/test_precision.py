@@ -96,6 +96,11 @@ def error(found: Array, expected: Array) -> float:
     return float(np.sqrt(np.mean((found - expected) ** 2)) / expected.std())
 
 
+def test_an_output_that_never_changes_is_measured_by_its_size() -> None:
+    truth = {"y": np.full((9, 1), 4.0, "f4"), "zero": np.zeros((9, 2), "f4")}
+    assert spread_error({"y": truth["y"] + 1, "zero": truth["zero"]}, truth) == pytest.approx(0.25)
+
+
 @pytest.mark.parametrize("target", [PHONE, MICRO], ids=lambda target: target.name)
 @pytest.mark.parametrize("cell", ["GRU", "LSTM", "SimpleRNN"])
 def test_the_simulation_errs_as_the_runtime_does(cell: str, target: Target) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 
 from edgernn.calibration_notes import calibration_notes
 from edgernn.compiler import Options, prepare, write_artifact
-from edgernn.converted import DEFAULT_CLIP, ConvertResult, OnProgress, check_overwrites, no_samples
+from edgernn.conversion_options import AUTO, IOS, options_of
+from edgernn.converted import ConvertResult, OnProgress, check_overwrites, no_samples
 from edgernn.converters.keras.reader import ReadModel, read_keras
 from edgernn.converters.keras.source import joined, read_source
 from edgernn.errors import InputError, one_of
@@ -22,19 +23,15 @@ from edgernn.measuring import told
 from edgernn.opening import check_opens
 from edgernn.promises import keep_promise, promised
 from edgernn.quantization.precision import MAX_ERROR
-from edgernn.ranges import CLIP_METHODS
 from edgernn.rehearsal import rehearse
 from edgernn.samples import Samples, Source, load_samples, read_once, steps_in
 from edgernn.streaming.options import StateForm, stream_options
-from edgernn.targets import FORMS, FUSED_SCHEMES, INTEGER_SCHEMES, SCHEMES, TARGETS, Io, Scheme, Target
+from edgernn.targets import INTEGER_SCHEMES, Scheme
 
 FORMATS = ("tflite", "c")
-IOS: tuple[Io, ...] = ("float32", "int8", "int16")
-_ALLOWED_IO: dict[Scheme, tuple[Io, ...]] = {"int8": IOS, "int16x8": ("float32", "int16")}
 _HASH_DIGITS = 16  # of the source's SHA-256; a microcontroller pays for every byte of metadata
 _STATES: dict[str, StateForm] = {"phone": "io", "micro": "io"}  # see docs/streaming.md for what each costs
 _ANY_STEPS = 256  # more than a layer sees at once
-_INSTEAD = {"dynamic": "int8", "float16": "float32"}  # for a target that cannot run a scheme
 
 
 def convert(
@@ -42,7 +39,7 @@ def convert(
     output: str | os.PathLike[str] | None = None,
     *,
     quantize: str = "float32",
-    target: str = "phone",
+    target: str | None = None,
     calibration: Source | None = None,
     steps: int | None = None,
     form: str | None = None,
@@ -60,6 +57,9 @@ def convert(
     max_error: float | None = None,
     strict: bool = False,
     measure: bool = True,
+    max_loss: float | None = None,
+    data: Source | None = None,
+    board: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> ConvertResult:
     """Convert a Keras model. Neither Keras nor TensorFlow is imported for a model in a file.
@@ -67,8 +67,9 @@ def convert(
     Args:
         model: a `.keras` or `.h5` file, or a Keras model.
         output: where to write the artifact; None only returns its bytes.
-        quantize: the scheme: float32, float16, dynamic, int8 or int16x8.
-        target: phone (LiteRT; Raspberry Pi too) or micro (TFLite-Micro).
+        quantize: the scheme: float32, float16, dynamic, int8 or int16x8; or auto for the smallest artifact of them
+            that holds `max_loss`.
+        target: phone (LiteRT; Raspberry Pi too) or micro (TFLite-Micro); by default phone, or what `board` is.
         calibration: samples for int8 and int16x8, which take the ranges of all tensors from them: an `.npz`, `.npy`,
             `.csv` or `.wav` file, a folder of such recordings, arrays by input name, the only input's array, or what
             hands them out: a generator, a function that makes one, a `tf.data.Dataset`. Other schemes do without.
@@ -93,18 +94,56 @@ def convert(
         strict: keep every tensor of an int8 model in 8 bits where the target has them, as NPUs want.
         measure: convert without some of the calibration samples first, run that on them, and report its error; without,
             nothing is widened either.
+        max_loss: of auto: what the task's metric may lose on `data`, as `edgernn.verify` has it (by default 0.5 points
+            of accuracy or AUC, 2 per cent of RMSE or perplexity). Without targets, so many per cent of the choices may
+            differ from the model's, and the error over the outputs' spread must be within `verify`'s tolerance.
+        data: of auto: samples to measure on, with targets under `y` where there are some; by default samples that are
+            kept aside from the calibration.
+        board: of auto: the name of a board that the artifact must fit.
         on_progress: is told what is being done.
 
     Raises:
         InputError: bad options, model, samples or output path; nothing is written then.
         UnsupportedError: the model, or what would be written, breaks rules; all of them are named.
         EnvironmentProblem: a package is missing, or the disk is full.
+        NothingHolds: of auto: no scheme is within the limit; nothing is written then. Its `choice` has the table.
         InternalError: its runtime, where that is installed, does not run the artifact; nothing is written then.
     """
     start = time.perf_counter()
     model = joined(model, architecture)
     if calibration is not None:
         calibration = read_once(calibration, "calibration")
+    if quantize == AUTO:
+        from edgernn.choosing import choose
+
+        chosen = {
+            "target": target,
+            "steps": steps,
+            "form": form,
+            "io": io,
+            "clip": clip,
+            "format": one_of("format", format, FORMATS),
+            "name": name,
+            "streaming": streaming,
+            "hop": hop,
+            "lookahead": lookahead,
+            "state": state,
+            "force": force,
+            "kernels": kernels,
+            "max_error": max_error,
+            "strict": strict,
+            "measure": measure,
+        }
+        data = read_once(data, "data") if data is not None else None
+        return choose(model, output, chosen, calibration, data, max_loss, board, on_progress or _ignore)
+    if given := [
+        name for name, value in (("max-loss", max_loss), ("data", data), ("board", board)) if value is not None
+    ]:
+        raise InputError(
+            f"{given[0]}: is for a scheme that is chosen. Found: quantize '{quantize}'.",
+            hint="give --quantize auto, or leave it out; 'edgernn verify' and 'profile' judge a file that is there.",
+        )
+    target = "phone" if target is None else target
     if one_of("format", format, FORMATS) == "c":
         from edgernn.conversion_c import convert_c
 
@@ -124,7 +163,7 @@ def convert(
     if name is not None:
         raise InputError("name: is the prefix of identifiers in C.", hint="give --format c, or leave --name out.")
     streams = stream_options(streaming, hop, lookahead, state, _STATES, target)
-    options = replace(_options(quantize, target, form, io, clip), stream=streams)
+    options = replace(options_of(quantize, target, form, io, clip), stream=streams)
     libraries = promised(target, kernels)
     if streams is not None and form in ("fused", "unrolled"):
         raise InputError(f"form '{form}': is of a whole window; a step has no loop.", hint="leave --form out.")
@@ -135,7 +174,7 @@ def convert(
         check_overwrites(output, model, calibration)
     report = on_progress or _ignore
     report("reading the model")
-    read = _read(model, steps, calibration, streaming=streaming)
+    read = read_window(model, steps, calibration, streaming=streaming)
     samples = _calibration(calibration, read)
     inputs = samples.inputs if samples is not None and options.scheme in INTEGER_SCHEMES else None
     ends = input_type(options.io, read.graph, inputs, fixed=io is not None or "Ethos-U" in libraries)
@@ -232,8 +271,8 @@ def _ignore(stage: str) -> None:
     """Nobody wants to know."""
 
 
-def _read(model: Any, steps: int | None, calibration: Source | None, *, streaming: bool) -> ReadModel:
-    """The Keras model; a stream of one that leaves the number of steps open is that of a window of any length."""
+def read_window(model: Any, steps: int | None, calibration: Source | None, *, streaming: bool) -> ReadModel:
+    """Read the Keras model; a stream of one that leaves the number of steps open is that of a window of any length."""
     source, digest = read_source(model)
     if streaming and steps is None and any(value.shape and value.shape[0] is None for value in source.inputs):
         rank = max(len(value.shape) for value in source.inputs) + 1
@@ -248,45 +287,3 @@ def _calibration(source: Source | None, read: ReadModel) -> Samples | None:
         if source is None
         else load_samples(source, read.graph, "calibration", with_targets=False, stateful=read.stateful)
     )
-
-
-def _options(quantize: str, target: str, form: str | None, io: str | None, clip: str | None) -> Options:
-    """The options as the compiler takes them, once they are known to go together."""
-    scheme = one_of("scheme", quantize, SCHEMES)
-    device = TARGETS[one_of("target", target, tuple(TARGETS))]
-    if scheme not in device.schemes:
-        known = ", ".join(device.schemes)
-        raise InputError(
-            f"target '{device.name}': scheme must be one of {known}, which its runtime can run. Found: '{scheme}'.",
-            hint=f"closest is --quantize {_INSTEAD.get(scheme, device.schemes[0])}.",
-        )
-    chosen = one_of("form", form, FORMS) if form is not None else device.form
-    if chosen == "fused" and scheme not in FUSED_SCHEMES:
-        raise InputError(
-            f"form 'fused': scheme must be one of {', '.join(FUSED_SCHEMES)}. Found: '{scheme}', whose fused kernel is "
-            "twenty times slower than a loop on LiteRT.",
-            hint="leave --form out.",
-        )
-    return Options(
-        scheme,
-        device,
-        chosen,
-        _io(scheme, device, io),
-        one_of("clip", clip, CLIP_METHODS) if clip is not None else DEFAULT_CLIP,
-    )
-
-
-def _io(scheme: Scheme, target: Target, wanted: str | None) -> Io:
-    allowed = _ALLOWED_IO.get(scheme, ("float32",))
-    if wanted is None:
-        if target.float_io or scheme not in INTEGER_SCHEMES:
-            return "float32"
-        return "int16" if scheme == "int16x8" else "int8"
-    io = one_of("io", wanted, IOS)
-    if io not in allowed:
-        why = "computes with float numbers" if scheme not in INTEGER_SCHEMES else "has 16-bit activations"
-        raise InputError(
-            f"io: must be one of {', '.join(allowed)} for scheme '{scheme}', which {why}. Found: '{io}'.",
-            hint="leave --io out, or choose --quantize int8.",
-        )
-    return io

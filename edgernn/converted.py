@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgernn.choice import Choice
 from edgernn.errors import InputError
 from edgernn.measuring import Measured
 from edgernn.quantization.precision import Precision
@@ -42,6 +43,7 @@ class ConvertResult:
         io_reason: why the inputs and outputs have another type than the usual one; empty where they have that.
         measured: how far it is from the float model, on samples; None where nothing was measured.
         precision: which tensors have 16 bits because 8 would harm; None where that was not looked for.
+        choice: how its scheme was chosen; None where the user chose it.
     """
 
     artifact: Path | None
@@ -61,6 +63,7 @@ class ConvertResult:
     io_reason: str = ""
     measured: Measured | None = None
     precision: Precision | None = None
+    choice: Choice | None = None
 
 
 def no_samples(scheme: str, instead: str) -> InputError:
@@ -72,10 +75,13 @@ def no_samples(scheme: str, instead: str) -> InputError:
     )
 
 
-def check_overwrites(output: str | os.PathLike[str], model: Any, calibration: Source | None) -> None:
+def check_overwrites(
+    output: str | os.PathLike[str], model: Any, calibration: Source | None, data: Source | None = None
+) -> None:
     """Refuse an output that is one of the inputs."""
-    architecture = getattr(model, "architecture", None)
-    for what, source in (("model", model), ("architecture", architecture), ("calibration file", calibration)):
+    given = {"model": model, "architecture": getattr(model, "architecture", None)}
+    given |= {"calibration file": calibration, "data file": data}
+    for what, source in given.items():
         if not isinstance(source, (str, os.PathLike)) or not os.path.exists(output) or not os.path.exists(source):
             continue
         if os.path.samefile(output, source):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +15,7 @@ from edgernn.graph import Graph, Scan, Value
 from edgernn.graph import operators as ops
 from edgernn.metrics import Metric
 
-Criterion = Literal["metric", "spread", "column", "relative"]
+Criterion = Literal["metric", "agreement", "spread", "column", "relative"]
 OutputKind = Literal["probabilities", "bounded", "linear", "other"]
 
 # On the error over the outputs' spread, by scheme.
@@ -89,8 +90,9 @@ class Verdict:
 
     Attributes:
         output: its name.
-        criterion: `metric`, what the task's metric loses; `spread`, the error over the outputs' spread; `column`, that
-            of the worst column; `relative`, the relative error.
+        criterion: `metric`, what the task's metric loses; `agreement`, the share of answers that are not Keras's
+            choice, which decides only where a scheme is chosen without targets; `spread`, the error over the outputs'
+            spread; `column`, that of the worst column; `relative`, the relative error.
         found: a fraction: 0.005 is half a point of accuracy, or half a per cent.
         limit: the largest that passes.
     """
@@ -135,6 +137,51 @@ def judge(errors: Errors, kind: OutputKind, limits: Limits, rounding: float) -> 
     return verdicts
 
 
+def judge_all(
+    graph: Graph,
+    compared: Sequence[Errors],
+    limits: Limits,
+    largest: Sequence[float],
+    precision: str,
+    own: Sequence[float] | None = None,
+) -> list[Verdict]:
+    """Every criterion of every output.
+
+    Args:
+        graph: of the model.
+        compared: the errors of its outputs, in order.
+        limits: of the artifact.
+        largest: absolute number that Keras gives, of each output.
+        precision: in which Keras computes.
+        own: what float32 rounds in the whole of the model, of each output, if that was measured.
+    """
+    found = []
+    for k, (errors, value) in enumerate(zip(compared, graph.outputs, strict=True)):
+        kind = output_kind(graph, value)
+        rounding = float_rounding(kind, largest[k], precision)
+        found += judge(errors, kind, limits, max(rounding, own[k] if own else 0.0))
+    return found
+
+
+def judge_choices(graph: Graph, compared: Sequence[Errors], samples: int, limit: float) -> list[Verdict]:
+    """Of outputs that stand for a choice and have no telling targets: how many choices differ from Keras's.
+
+    Args:
+        graph: of the model.
+        compared: the errors of its outputs, in order.
+        samples: that were compared.
+        limit: on the share that differs; a single answer always may.
+    """
+    found = []
+    for errors, value in zip(compared, graph.outputs, strict=True):
+        told = errors.metric is not None and errors.metric.telling
+        if errors.agreement is None or told or not _is_choice(graph, value):
+            continue
+        answers = samples * math.prod(value.shape[:-1])
+        found.append(Verdict(errors.name, "agreement", 1 - errors.agreement, max(limit, 1 / answers) * _EXACTLY))
+    return found
+
+
 def _largest_loss(metric: Metric, limits: Limits) -> float:
     """A single answer may always differ: of fewer than 200 it is more than half a point."""
     limit = limits.loss[metric.name]
@@ -170,21 +217,39 @@ def float_rounding(kind: OutputKind, largest: float, precision: str) -> float:
 
 def output_kind(graph: Graph, output: Value) -> OutputKind:
     """What an output's numbers are, by the operator that makes them; what only moves numbers is looked through."""
+    match _maker(graph, output):
+        case ops.Softmax() | ops.Unary(function="sigmoid" | "hard_sigmoid"):
+            return "probabilities"
+        case ops.Unary(function="tanh" | "softsign"):
+            return "bounded"
+        case ops.Affine() | ops.Conv() | ops.DepthwiseConv():
+            return "linear"
+        case _:
+            return "other"
+
+
+def _is_choice(graph: Graph, output: Value) -> bool:
+    """Whether the largest of its numbers is the answer, or whether its only one is beyond one half."""
+    match _maker(graph, output):
+        case ops.Softmax():
+            return True
+        case ops.Unary(function="sigmoid" | "hard_sigmoid"):
+            return output.shape[-1:] == (1,)
+        case _:
+            return False
+
+
+def _maker(graph: Graph, output: Value) -> ops.Operator | None:
+    """The operator that computes an output's numbers; None for one that only moves an input's."""
     makers = {value: node for node in graph.nodes for value in node.outputs}
     value = output
     while value in makers:
         node = makers[value]
         match node.operator:
-            case ops.Softmax() | ops.Unary(function="sigmoid" | "hard_sigmoid"):
-                return "probabilities"
-            case ops.Unary(function="tanh" | "softsign"):
-                return "bounded"
-            case ops.Affine() | ops.Conv() | ops.DepthwiseConv():
-                return "linear"
             case ops.Reshape() | ops.Transpose() | ops.Slice() | ops.Reverse() | ops.Pad():
                 value = node.inputs[0]
             case Scan(body=body):
-                return output_kind(body, body.outputs[node.outputs.index(value)])
-            case _:
-                return "other"
-    return "other"
+                return _maker(body, body.outputs[node.outputs.index(value)])
+            case operator:
+                return operator
+    return None

@@ -18,7 +18,7 @@ from edgernn.devices.host.session import RUNTIMES, Array
 from edgernn.distances import FEWEST, Errors, errors
 from edgernn.errors import InputError, one_of
 from edgernn.graph import Graph, Value
-from edgernn.judgement import TOLERANCES, Limits, Verdict, deciding, float_rounding, judge, output_kind
+from edgernn.judgement import TOLERANCES, Limits, Verdict, deciding, judge_all
 from edgernn.metrics import Metric, task_metric
 from edgernn.oracle import ORACLES, Expected, expected_outputs, own_rounding
 from edgernn.running import Artifact, Pairs, chosen_runtime, read_artifact, run_samples
@@ -150,9 +150,11 @@ def verify(
     scheme = artifact_scheme(found)
     narrow = scheme == "int8" and isinstance(found.content, TfliteFile) and found.own.get("target") != "micro"
     limits = Limits.of(scheme, read.precision, tolerance, max_loss, narrow=narrow)
-    verdicts = _verdicts(compared, read, limits, truth)
+    largest = [float(np.abs(answers).max()) for answers in truth]
+    verdicts = judge_all(read.graph, compared, limits, largest, read.precision)
     if scheme == "float32" and tolerance is None and not all(verdict.passed for verdict in verdicts):
-        verdicts = _verdicts(compared, read, limits, truth, own_rounding(read, samples.inputs))
+        own = own_rounding(read, samples.inputs)
+        verdicts = judge_all(read.graph, compared, limits, largest, read.precision, own)
     numbers = [output.size for output in outputs]
     spreads = [result.spread_error for result in compared if result.spread_error is not None]
     return VerifyResult(
@@ -216,22 +218,6 @@ def _writes_what_it_reads(graph: Graph, samples: Samples, output: Value) -> bool
         if value.shape[-1:] == output.shape[-1:] and (samples.inputs[value.name].max(-1) == 1).all():
             return bool((samples.inputs[value.name].sum(-1) == 1).all())
     return False
-
-
-def _verdicts(
-    compared: Sequence[Errors],
-    read: ReadModel,
-    limits: Limits,
-    truth: Sequence[Array],
-    own: Sequence[float] | None = None,
-) -> list[Verdict]:
-    """Every criterion of every output; `own` is what float32 rounds in the whole of the model, if that was measured."""
-    found = []
-    for k, (result, value, answers) in enumerate(zip(compared, read.graph.outputs, truth, strict=True)):
-        kind = output_kind(read.graph, value)
-        rounding = float_rounding(kind, float(np.abs(answers).max()), read.precision)
-        found += judge(result, kind, limits, max(rounding, own[k] if own else 0.0))
-    return found
 
 
 def _ignore(stage: str, done: int, of: int) -> None:

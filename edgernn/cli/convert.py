@@ -12,6 +12,7 @@ from edgernn.cli.output import json_option, kib, note, print_json, print_table, 
 from edgernn.cli.values import AS_GIVEN, PLACE, WHOLE
 
 if TYPE_CHECKING:
+    from edgernn.choice import Choice
     from edgernn.converted import ConvertResult
 
 
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
     show_default=True,
     metavar="SCHEME",
     help="float32; float16 weights; dynamic: int8 weights, float arithmetic; int8: integers only; int16x8: int8 "
-    "weights, 16-bit activations.",
+    "weights, 16-bit activations; auto: the smallest that holds --max-loss.",
 )
-@click.option("--target", default="phone", show_default=True, metavar="phone|micro", help="The kind of device.")
+@click.option("--target", metavar="phone|micro", help="The kind of device.  [default: phone, or what --board is]")
 @click.option(
     "--calibration",
     type=PLACE,
@@ -69,6 +70,17 @@ if TYPE_CHECKING:
 )
 @click.option("--strict", is_flag=True, help="Keep 8 bits everywhere, whatever they harm.")
 @click.option("--no-measure", is_flag=True, help="Do not run the artifact on samples kept aside, nor widen anything.")
+@click.option(
+    "--max-loss",
+    type=float,
+    help="Of auto: what the metric may lose, in points; in % for RMSE and perplexity.  [default: 0.5; 2 %]",
+)
+@click.option(
+    "--data",
+    type=PLACE,
+    help="Of auto: samples to measure on, with targets under 'y'.  [default: some of --calibration, kept aside]",
+)
+@click.option("--board", metavar="NAME", help="Of auto: a board that must hold it; 'edgernn devices' lists them.")
 @click.option("--force", is_flag=True, help="Write C among other files; none is deleted or overwritten.")
 @click.option(
     "--architecture",
@@ -81,7 +93,7 @@ def command(
     output: str,
     format: str,
     quantize: str,
-    target: str,
+    target: str | None,
     calibration: Path | None,
     steps: int | None,
     io: str | None,
@@ -97,39 +109,55 @@ def command(
     max_error: float | None,
     strict: bool,
     no_measure: bool,
+    max_loss: float | None,
+    data: Path | None,
+    board: str | None,
     force: bool,
     as_json: bool,
 ) -> None:
     """Convert MODEL, a .keras or .h5 file, to a .tflite for LiteRT and TFLite-Micro, or to C without any runtime."""
     from edgernn import guarded
+    from edgernn.choice import NothingHolds, choice_document
     from edgernn.conversion import convert
 
     guarded.warm()  # before the progress bar has a thread
-    with progress("starting", quiet=as_json) as bar:
-        result = convert(
-            model,
-            output,
-            quantize=quantize,
-            target=target,
-            calibration=calibration,
-            steps=steps,
-            io=io,
-            form=form,
-            clip=clip,
-            format=format,
-            name=name,
-            streaming=streaming,
-            hop=hop,
-            lookahead=lookahead,
-            state=state,
-            architecture=architecture,
-            force=force,
-            kernels=kernels,
-            max_error=max_error,
-            strict=strict,
-            measure=not no_measure,
-            on_progress=bar.describe,
-        )
+    try:
+        with progress("starting", quiet=as_json) as bar:
+            result = convert(
+                model,
+                output,
+                quantize=quantize,
+                target=target,
+                calibration=calibration,
+                steps=steps,
+                io=io,
+                form=form,
+                clip=clip,
+                format=format,
+                name=name,
+                streaming=streaming,
+                hop=hop,
+                lookahead=lookahead,
+                state=state,
+                architecture=architecture,
+                force=force,
+                kernels=kernels,
+                max_error=max_error,
+                strict=strict,
+                measure=not no_measure,
+                max_loss=max_loss,
+                data=data,
+                board=board,
+                on_progress=bar.describe,
+            )
+    except NothingHolds as error:
+        if as_json:
+            print_json(
+                {"schema": "edgernn.convert", "version": 1, "artifact": None, "choice": choice_document(error.choice)}
+            )
+        else:
+            _print_choice(error.choice)
+        raise
     if as_json:
         print_json(
             {
@@ -150,9 +178,12 @@ def command(
                 "notes": result.notes,
                 "measured": _measured(result),
                 "widened": _widened(result),
+                "choice": choice_document(result.choice) if result.choice is not None else None,
             }
         )
         return
+    if result.choice is not None:
+        _print_choice(result.choice)
     if result.io_reason:
         say(result.io_reason)
     row = (output, result.size, kib(result.size), result.parameters, result.scheme, result.target, result.form,
@@ -160,6 +191,13 @@ def command(
     print_table("", ("Artifact", "Bytes", "KiB", "Parameters", "Scheme", "Target", "Form", "In/out", "Time"), [row])
     for text in result.notes[bool(result.io_reason) :]:
         note(f"note: {text}")
+
+
+def _print_choice(choice: Choice) -> None:
+    from edgernn.choice import choice_rows
+
+    print_table("", *choice_rows(choice))
+    say(choice.measured_on)
 
 
 def _measured(result: ConvertResult) -> dict[str, Any] | None:

@@ -118,6 +118,8 @@ def _failure(result: VerifyResult) -> str:
         case "column":
             column = next(each.worst_column for each in result.outputs if each.name == verdict.output)
             return f"error of '{verdict.output}', column {column}: {rule} of that column's spread. Found: {found}."
+        case "agreement":
+            return f"choices of '{verdict.output}' that are not the model's: {rule}. Found: {found}."
         case "relative":
             return f"relative error of '{verdict.output}': {rule}. Found: {found}."
         case _ as unreachable:

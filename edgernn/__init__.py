@@ -1,8 +1,8 @@
 """Keras recurrent models on phones, Raspberry Pi and microcontrollers.
 
 The verbs of the command line are functions here: ``edgernn.recipes``, ``edgernn.train``, ``edgernn.convert``,
-``edgernn.inspect``, ``edgernn.verify``, ``edgernn.profile`` and ``edgernn.compare``. Each is imported when it is first
-used, so that ``import edgernn`` is cheap. A module must not
+``edgernn.explain``, ``edgernn.inspect``, ``edgernn.verify``, ``edgernn.profile`` and ``edgernn.compare``. Each is
+imported when it is first used, so that ``import edgernn`` is cheap. A module must not
 bear a verb's name: importing it would put the module in the function's place.
 """
 
@@ -15,6 +15,7 @@ _VERBS = {
     "StreamingSession": "edgernn.streaming.session:StreamingSession",
     "compare": "edgernn.comparison.comparing:compare",
     "convert": "edgernn.conversion:convert",
+    "explain": "edgernn.explaining:explain",
     "inspect": "edgernn.inspection:inspect",
     "profile": "edgernn.profiling.profiler:profile",
     "recipes": "edgernn.training:recipes",
@@ -22,7 +23,18 @@ _VERBS = {
     "verify": "edgernn.verification:verify",
 }
 
-__all__ = ["StreamingSession", "__version__", "compare", "convert", "inspect", "profile", "recipes", "train", "verify"]
+__all__ = [
+    "StreamingSession",
+    "__version__",
+    "compare",
+    "convert",
+    "explain",
+    "inspect",
+    "profile",
+    "recipes",
+    "train",
+    "verify",
+]
 
 own_process = False  # the command line sets it: no other program's threads are in this process
 

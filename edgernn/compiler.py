@@ -38,6 +38,7 @@ from edgernn.passes import (
     without_masked_steps,
 )
 from edgernn.quantization import Calibrated, Plan, carried_on, fold_biases, with_masks
+from edgernn.quantization.explained import Subject
 from edgernn.quantization.weights_only import dynamic_weights, half_weights, white_noise
 from edgernn.ranges import ClipMethod
 from edgernn.streaming.options import StreamOptions
@@ -137,15 +138,29 @@ def prepare(
             raise ValueError("an integer scheme needs calibration samples")
         calibrated = _calibrated(graph, options, calibration, recordings, fine)
         return Prepared(calibrated.graph, calibrated, calibrated.masks, source)
-    hoist = options.scheme == "dynamic"  # x and h are quantized on the fly, each by its own range
-    graph = _hoisted(graph) if hoist else map_bodies(graph, join_operands)
-    graph = decompose_functions(graph, FLOAT_KERNELS)
+    graph = _floats(graph, options)
     if options.scheme == "dynamic":
         moments = _moments(graph, calibration, recordings)
         graph = dynamic_weights(graph, moments, per_channel=options.target.per_channel)
     elif options.scheme == "float16":
         graph = half_weights(graph)
     return Prepared(graph, None, (), source)
+
+
+def _floats(graph: Graph, options: Options) -> Graph:
+    """A simplified graph in the form of a scheme that computes in floats."""
+    hoist = options.scheme == "dynamic"  # x and h are quantized on the fly, each by its own range
+    graph = _hoisted(graph) if hoist else map_bodies(graph, join_operands)
+    return decompose_functions(graph, FLOAT_KERNELS)
+
+
+def subject_of(prepared: Prepared, options: Options, wide: frozenset[str] = frozenset()) -> Subject:
+    """The integers of a prepared model beside the floats that they are made from; arguments as of `write_artifact`."""
+    costs = options.target.costs
+    if prepared.calibrated is not None:
+        return Subject.of(prepared.calibrated, wide, costs)
+    floats = _floats(simplify(prepared.source, by_function=not options.target.merge_all), options)
+    return Subject(prepared.graph, floats, {}, {}, TfliteArithmetic(), costs)
 
 
 def write_artifact(

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from edgernn.calibration_notes import calibration_notes
-from edgernn.compiler import Options, prepare, write_artifact
-from edgernn.conversion_options import AUTO, IOS, options_of
+from edgernn.compiler import Options, prepare, subject_of, write_artifact
+from edgernn.conversion_options import AUTO, IOS, options_of, settings_of
 from edgernn.converted import ConvertResult, OnProgress, check_overwrites, no_samples
 from edgernn.converters.keras.reader import ReadModel, read_keras
 from edgernn.converters.keras.source import joined, read_source
 from edgernn.errors import InputError, one_of
+from edgernn.explanation import check_explainable, explanation
 from edgernn.files import atomic_write, check_writable
 from edgernn.input_types import input_type
 from edgernn.measuring import told
@@ -60,6 +61,7 @@ def convert(
     max_loss: float | None = None,
     data: Source | None = None,
     board: str | None = None,
+    explain: bool = False,
     on_progress: OnProgress | None = None,
 ) -> ConvertResult:
     """Convert a Keras model. Neither Keras nor TensorFlow is imported for a model in a file.
@@ -100,6 +102,7 @@ def convert(
         data: of auto: samples to measure on, with targets under `y` where there are some; by default samples that are
             kept aside from the calibration.
         board: of auto: the name of a board that the artifact must fit.
+        explain: find out of every tensor what it costs the answer; see `edgernn.explain`.
         on_progress: is told what is being done.
 
     Raises:
@@ -113,6 +116,8 @@ def convert(
     model = joined(model, architecture)
     if calibration is not None:
         calibration = read_once(calibration, "calibration")
+    if quantize == AUTO and explain:
+        raise InputError("explain: is of one scheme. Found: 'auto'.", hint="explain the scheme that it keeps.")
     if quantize == AUTO:
         from edgernn.choosing import choose
 
@@ -157,7 +162,9 @@ def convert(
         report = on_progress or _ignore
         if strict or max_error is not None:
             raise InputError("max-error, strict: are of a .tflite; C has 16-bit activations.", hint="leave them out.")
-        return convert_c(model, output, quantize, io, clip, calibration, steps, name, streams, force, measure, report)
+        return convert_c(
+            model, output, quantize, io, clip, calibration, steps, name, streams, force, measure, explain, report
+        )
     if force:
         raise InputError("force: is for a folder of C.", hint="give --format c, or leave --force out.")
     if name is not None:
@@ -167,6 +174,8 @@ def convert(
     libraries = promised(target, kernels)
     if streams is not None and form in ("fused", "unrolled"):
         raise InputError(f"form '{form}': is of a whole window; a step has no loop.", hint="leave --form out.")
+    if explain:
+        check_explainable(options.scheme, options.form, measure=measure)
     if options.scheme in INTEGER_SCHEMES and calibration is None:
         raise no_samples(options.scheme, "dynamic")
     if output is not None:
@@ -186,7 +195,9 @@ def convert(
     if samples is not None and measure:
         report("measuring what its precision costs")
         fixed = {value.name for value in (*read.graph.inputs, *read.graph.outputs)} if io is not None else set()
-        rehearsed = rehearse(read, options, samples, recordings, limit, frozenset(fixed), clip=clip is None)
+        rehearsed = rehearse(
+            read, options, samples, recordings, limit, frozenset(fixed), clip=clip is None, explain=explain
+        )
         options = replace(options, clip=rehearsed.clip)
     precision = rehearsed.precision if rehearsed is not None else None
     report("compiling" if samples is None else f"calibrating with {samples.count} samples and compiling")
@@ -198,6 +209,12 @@ def convert(
     report("opening it")
     not_opened = check_opens(content, options.target.name, read.graph, samples, read.macs)
     measured = rehearsed.measured if rehearsed is not None else None
+    explained = None
+    if explain:
+        harmed = rehearsed.harmed if rehearsed is not None else ()
+        aside = measured is not None and measured.aside
+        known = settings_of(options, limit, aside=aside)
+        explained = explanation(subject_of(prepared, options, wide), harmed, known, measured)
     if output is not None:
         atomic_write(output, content)
     return ConvertResult(
@@ -225,6 +242,7 @@ def convert(
         io_reason=ends.reason,
         measured=measured,
         precision=precision,
+        explanation=explained,
     )
 
 

@@ -9,18 +9,24 @@ from typing import Any
 
 from edgernn.calibration_notes import calibration_notes
 from edgernn.converted import DEFAULT_CLIP, ConvertResult, OnProgress, check_overwrites, no_samples
-from edgernn.converters.c.compile import CIo, CScheme, calibrate_c, lower, write_functions
+from edgernn.converters.c.compile import CIo, CScheme, calibrate_c, lower_float, write_functions
 from edgernn.converters.c.naming import PART, legal_name, name_from, note_of
 from edgernn.converters.c.project import SCHEMA, project_files
 from edgernn.converters.c.reference import evaluate_reals
 from edgernn.converters.keras.reader import read_model
 from edgernn.errors import InputError, one_of
+from edgernn.explanation import check_explainable, explanation
 from edgernn.input_types import input_type
 from edgernn.measuring import keep_aside, measured_distances, told
 from edgernn.owned_folder import check_folder, write_folder
+from edgernn.passes import MaskInput
+from edgernn.quantization.advice import Settings
+from edgernn.quantization.explained import Subject, Tensor
+from edgernn.quantization.precision import MAX_ERROR
 from edgernn.ranges import CLIP_METHODS
 from edgernn.samples import Source, load_samples
 from edgernn.streaming.options import StreamOptions
+from edgernn.targets import MICRO
 
 SCHEMES: tuple[CScheme, ...] = ("float32", "int8")
 IOS: tuple[CIo, ...] = ("int8", "int16", "float32")
@@ -38,6 +44,7 @@ def convert_c(
     streams: StreamOptions | None,
     force: bool,
     measure: bool,
+    explain: bool,
     report: OnProgress,
 ) -> ConvertResult:
     """Convert a Keras model to a folder of C; the arguments are those of `edgernn.convert`.
@@ -52,6 +59,8 @@ def convert_c(
     scheme = one_of("scheme", quantize, SCHEMES)
     wanted_io = _io(scheme, io)
     kept = one_of("clip", clip, CLIP_METHODS) if clip is not None else DEFAULT_CLIP
+    if explain:
+        check_explainable(scheme, "", measure=measure)
     if scheme == "int8" and calibration is None:
         raise no_samples(scheme, "float32")
     called = os.path.basename(os.path.abspath(output)) if output is not None else PART
@@ -67,22 +76,26 @@ def convert_c(
     ends = input_type(wanted_io, read.graph, samples.inputs if samples is not None else None, fixed=io is not None)
     wanted_io = one_of("io", ends.io, IOS)
     odd = calibration_notes(read.graph, samples.inputs) if samples is not None else ()
-    measured = None
+    measured, harmed = None, list[Tensor]()
     if samples is not None and measure:
         report("measuring what its precision costs")
         used, aside = keep_aside(samples)
         calibrated = calibrate_c(read.graph, wanted_io, kept, used.inputs, used.recordings)
         found = evaluate_reals(calibrated.integers(), calibrated.inputs(aside.inputs), read.outputs)
         measured = measured_distances(read, aside, found, "its arithmetic in NumPy", aside=used is not samples)
+        if explain:
+            harmed = Subject.of(calibrated, frozenset(), MICRO.costs).harmed(calibrated.inputs(aside.inputs))
     report("compiling" if samples is None else f"calibrating with {samples.count} samples and compiling")
-    graph, masks = lower(
-        read.graph,
-        scheme,
-        wanted_io,
-        kept,
-        samples.inputs if samples is not None else None,
-        samples.recordings if samples is not None else 0,
-    )
+    explained, masks = None, tuple[MaskInput, ...]()
+    if samples is None:
+        graph = lower_float(read.graph)
+    else:
+        calibrated = calibrate_c(read.graph, wanted_io, kept, samples.inputs, samples.recordings)
+        graph, masks = calibrated.whole(), calibrated.masks
+        if explain:
+            aside_too = measured is not None and measured.aside
+            settings = Settings(scheme, "c", wanted_io, kept, MAX_ERROR, widens=False, aside=aside_too)
+            explained = explanation(Subject.of(calibrated, frozenset(), MICRO.costs), harmed, settings, measured)
     hop, lookahead = (streams.hop, streams.lookahead) if streams is not None else (None, 0)
     if streams is not None:
         streams.apply(graph)  # refuses what has no step, which is otherwise only noted
@@ -125,6 +138,7 @@ def convert_c(
         ),
         files=files,
         measured=measured,
+        explanation=explained,
     )
 
 

@@ -7,6 +7,8 @@ from typing import Final
 from edgernn.compiler import Options
 from edgernn.converted import DEFAULT_CLIP
 from edgernn.errors import InputError, one_of
+from edgernn.quantization.advice import Settings
+from edgernn.quantization.precision import MAX_ERROR
 from edgernn.ranges import CLIP_METHODS
 from edgernn.targets import FORMS, FUSED_SCHEMES, INTEGER_SCHEMES, SCHEMES, TARGETS, Io, Scheme, Target
 
@@ -40,6 +42,26 @@ def options_of(quantize: str, target: str, form: str | None, io: str | None, cli
         chosen,
         _io(scheme, device, io),
         one_of("clip", clip, CLIP_METHODS) if clip is not None else DEFAULT_CLIP,
+    )
+
+
+def settings_of(options: Options, limit: float | None, *, aside: bool) -> Settings:
+    """What advice on tensors depends on.
+
+    Args:
+        options: of the conversion.
+        limit: on the error; None where nothing is widened.
+        aside: whether it was measured on samples kept aside.
+    """
+    integers = options.scheme in INTEGER_SCHEMES
+    return Settings(
+        options.scheme,
+        options.target.name,
+        options.io,
+        options.clip if integers else None,
+        MAX_ERROR if limit is None else limit,
+        widens=limit is not None,
+        aside=aside,
     )
 
 

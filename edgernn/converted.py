@@ -10,6 +10,7 @@ from typing import Any
 
 from edgernn.choice import Choice
 from edgernn.errors import InputError
+from edgernn.explanation import Explanation
 from edgernn.measuring import Measured
 from edgernn.quantization.precision import Precision
 from edgernn.ranges import ClipMethod
@@ -44,6 +45,7 @@ class ConvertResult:
         measured: how far it is from the float model, on samples; None where nothing was measured.
         precision: which tensors have 16 bits because 8 would harm; None where that was not looked for.
         choice: how its scheme was chosen; None where the user chose it.
+        explanation: of every tensor, if that was asked for.
     """
 
     artifact: Path | None
@@ -64,6 +66,7 @@ class ConvertResult:
     measured: Measured | None = None
     precision: Precision | None = None
     choice: Choice | None = None
+    explanation: Explanation | None = None
 
 
 def no_samples(scheme: str, instead: str) -> InputError:
@@ -76,7 +79,11 @@ def no_samples(scheme: str, instead: str) -> InputError:
 
 
 def check_overwrites(
-    output: str | os.PathLike[str], model: Any, calibration: Source | None, data: Source | None = None
+    output: str | os.PathLike[str],
+    model: Any,
+    calibration: Source | None,
+    data: Source | None = None,
+    option: str = "output",
 ) -> None:
     """Refuse an output that is one of the inputs."""
     given = {"model": model, "architecture": getattr(model, "architecture", None)}
@@ -85,5 +92,5 @@ def check_overwrites(
         if not isinstance(source, (str, os.PathLike)) or not os.path.exists(output) or not os.path.exists(source):
             continue
         if os.path.samefile(output, source):
-            message = f"output '{output!s}': must be another file than the {what}. Found: the same."
-            raise InputError(message, hint="choose another path with --output.")
+            message = f"{option} '{output!s}': must be another file than the {what}. Found: the same."
+            raise InputError(message, hint=f"choose another path with --{option}.")

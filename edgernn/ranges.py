@@ -106,6 +106,17 @@ class Range:
         low, high = (float(ends[k]) for ends in self.edges)
         return low + (high - low) * float(np.clip(inside, 0, 1))
 
+    def histogram(self, low: float, high: float, bins: int) -> np.ndarray:
+        """How many numbers lie in each of so many equal parts of low to high; even inside a cell."""
+        start, stop = self.edges
+        ends = np.linspace(low, high, bins + 1)
+        width = stop - start
+        inside = np.minimum(stop, ends[1:, None]) - np.maximum(start, ends[:-1, None])
+        shares = np.maximum(inside, 0.0) / np.where(width > 0, width, 1.0)
+        places = np.clip(np.searchsorted(ends, start, "right") - 1, 0, bins - 1)
+        shares = np.where(width > 0, shares, places == np.arange(bins)[:, None])
+        return np.asarray(shares @ self.counts)
+
     def beyond(self, low: float, high: float) -> float:
         """The share of numbers outside of low to high; that of a cell which holds an end is taken for even."""
         start, stop = self.edges

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from edgernn.compiler import Options, Prepared, prepare, write_artifact
+from edgernn.compiler import Options, Prepared, prepare, subject_of, write_artifact
 from edgernn.converters.keras.reader import ReadModel
 from edgernn.measuring import Measured, keep_aside, measured_distances, run_new
 from edgernn.quantization.clipping import better_clip
+from edgernn.quantization.explained import Tensor
 from edgernn.quantization.precision import Precision, choose, choose_weights_too
 from edgernn.quantization.simulated import Simulation, everything
 from edgernn.ranges import ClipMethod
@@ -26,11 +27,13 @@ class Rehearsal:
         precision: which tensors are to have 16 bits; None where none may be widened.
         measured: on the samples kept aside; None where nothing here can tell.
         clip: how much of 8-bit ranges is to be kept.
+        harmed: every tensor with what it costs, if that was asked for.
     """
 
     precision: Precision | None
     measured: Measured | None
     clip: ClipMethod
+    harmed: tuple[Tensor, ...] = ()
 
 
 def rehearse(
@@ -42,6 +45,7 @@ def rehearse(
     fixed: frozenset[str],
     *,
     clip: bool,
+    explain: bool = False,
 ) -> Rehearsal:
     """Convert without some of the samples, and measure on them.
 
@@ -53,6 +57,7 @@ def rehearse(
         limit: on the error, beyond which tensors are widened; None widens none.
         fixed: values whose type the user has chosen.
         clip: whether to see if clipping makes the answers better; else it is as the options say.
+        explain: whether to find out what every tensor costs.
     """
     used, aside = keep_aside(samples)
 
@@ -78,6 +83,9 @@ def rehearse(
         calibrated = prepared.calibrated
         answers = Simulation(calibrated.integers(wide), calibrated.graph)(calibrated.inputs(aside.inputs), everything)
         ran = tuple(answers[name] for name in read.outputs), "its integers in NumPy"
-    if ran is None:
-        return Rehearsal(precision, None, options.clip)
-    return Rehearsal(precision, measured_distances(read, aside, *ran, aside=used is not samples), options.clip)
+    harmed = list[Tensor]()
+    if explain:
+        given = prepared.calibrated.inputs(aside.inputs) if prepared.calibrated is not None else aside.inputs
+        harmed = subject_of(prepared, options, wide).harmed(given)
+    measured = measured_distances(read, aside, *ran, aside=used is not samples) if ran is not None else None
+    return Rehearsal(precision, measured, options.clip, tuple(harmed))

@@ -63,10 +63,14 @@ class Page:
 
     def open(self, results: Results, *, width: int = DESKTOP, mode: str = "light", media: str = "screen") -> None:
         """Write the report and open it from disk."""
-        file = self.folder / "report.html"
         if id(results) not in self.written:
             self.written[id(results)] = (results, html(results))
-        file.write_text(self.written[id(results)][1], encoding="utf-8")
+        self.show(self.written[id(results)][1], width=width, mode=mode, media=media)
+
+    def show(self, text: str, *, width: int = DESKTOP, mode: str = "light", media: str = "screen") -> None:
+        """Write a page and open it from disk."""
+        file = self.folder / "report.html"
+        file.write_text(text, encoding="utf-8")
         screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
         features = [{"name": "prefers-color-scheme", "value": mode}]
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)

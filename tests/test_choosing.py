@@ -17,6 +17,7 @@ from saved_models import folder
 import edgernn
 from edgernn.choice import Choice, NothingHolds
 from edgernn.cli.main import run
+from edgernn.converted import ConvertResult
 from edgernn.distances import errors
 from edgernn.errors import InputError
 from edgernn.graph import Builder
@@ -65,7 +66,7 @@ def on_litert(content: bytes, samples: Array) -> Array:
     return np.concatenate(found)
 
 
-def chosen(**options: Any) -> tuple[edgernn.conversion.ConvertResult, Choice]:
+def chosen(**options: Any) -> tuple[ConvertResult, Choice]:
     """`edgernn.convert` of the classifier, and how its scheme was chosen."""
     model, x, *_ = classifier()
     result = edgernn.convert(model, quantize="auto", **{"calibration": x, **options})

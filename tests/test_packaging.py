@@ -22,7 +22,7 @@ import edgernn
 ROOT = Path(__file__).parent.parent
 FOLDERS = {"edgernn": "edgernn", "converters": "edgernn.converters", "devices": "edgernn.devices"}
 NOT_SOURCE = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "runs")
-VERBS = {"compare", "convert", "inspect", "profile", "recipes", "train", "verify"}
+VERBS = {"compare", "convert", "explain", "inspect", "profile", "recipes", "train", "verify"}
 
 
 def run_python(python: str | Path, program: str, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -141,7 +141,8 @@ def test_the_state_of_a_lasting_memory_is_found_and_widened() -> None:
     ready = prepared(model, PHONE, x)
     assert ready.calibrated is not None
     arithmetic = ready.calibrated.plan.arithmetic
-    parts = attribute(ready.calibrated.integers(), ready.graph, arithmetic, PHONE.costs, {"x": x[:16]})
+    groups = attribute(ready.calibrated.integers(), ready.graph, arithmetic, PHONE.costs, {"x": x[:16]})
+    parts = [group.part for group in groups]
     assert parts[0].layer == "lasting"
     assert not parts[0].weights
     assert parts[0].error > 0.03

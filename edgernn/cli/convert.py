@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgernn.cli.explained import print_explanation
 from edgernn.cli.output import json_option, kib, note, print_json, print_table, progress, say
-from edgernn.cli.values import AS_GIVEN, PLACE, WHOLE
+from edgernn.cli.values import AS_GIVEN, FILE, PLACE, WHOLE
 
 if TYPE_CHECKING:
     from edgernn.choice import Choice
@@ -81,6 +82,8 @@ if TYPE_CHECKING:
     help="Of auto: samples to measure on, with targets under 'y'.  [default: some of --calibration, kept aside]",
 )
 @click.option("--board", metavar="NAME", help="Of auto: a board that must hold it; 'edgernn devices' lists them.")
+@click.option("--explain", is_flag=True, help="Tell of every tensor its range, scale and what it costs, with advice.")
+@click.option("--report", type=FILE, help="Write what --explain tells as an HTML page too, with histograms.")
 @click.option("--force", is_flag=True, help="Write C among other files; none is deleted or overwritten.")
 @click.option(
     "--architecture",
@@ -112,6 +115,8 @@ def command(
     max_loss: float | None,
     data: Path | None,
     board: str | None,
+    explain: bool,
+    report: Path | None,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -120,6 +125,10 @@ def command(
     from edgernn.choice import NothingHolds, choice_document
     from edgernn.conversion import convert
 
+    if report is not None:
+        from edgernn.explaining import check_report
+
+        check_report(report, output, model, calibration, data)
     guarded.warm()  # before the progress bar has a thread
     try:
         with progress("starting", quiet=as_json) as bar:
@@ -148,6 +157,7 @@ def command(
                 max_loss=max_loss,
                 data=data,
                 board=board,
+                explain=explain or report is not None,
                 on_progress=bar.describe,
             )
     except NothingHolds as error:
@@ -158,6 +168,10 @@ def command(
         else:
             _print_choice(error.choice)
         raise
+    if report is not None and result.explanation is not None:
+        from edgernn.explaining import write_report
+
+        write_report(result.explanation, report, model.name)
     if as_json:
         print_json(
             {
@@ -179,6 +193,7 @@ def command(
                 "measured": _measured(result),
                 "widened": _widened(result),
                 "choice": choice_document(result.choice) if result.choice is not None else None,
+                **_explanation(result),
             }
         )
         return
@@ -189,6 +204,8 @@ def command(
     row = (output, result.size, kib(result.size), result.parameters, result.scheme, result.target, result.form,
            result.io, f"{result.seconds:.2f} s")  # fmt: skip
     print_table("", ("Artifact", "Bytes", "KiB", "Parameters", "Scheme", "Target", "Form", "In/out", "Time"), [row])
+    if result.explanation is not None:
+        print_explanation(result.explanation)
     for text in result.notes[bool(result.io_reason) :]:
         note(f"note: {text}")
 
@@ -198,6 +215,14 @@ def _print_choice(choice: Choice) -> None:
 
     print_table("", *choice_rows(choice))
     say(choice.measured_on)
+
+
+def _explanation(result: ConvertResult) -> dict[str, Any]:
+    if result.explanation is None:
+        return {}
+    from edgernn.report.tensors import explanation_document
+
+    return {"explanation": explanation_document(result.explanation)}
 
 
 def _measured(result: ConvertResult) -> dict[str, Any] | None:

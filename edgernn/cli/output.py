@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from edgernn.cli.words import Words
+
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
@@ -61,6 +63,20 @@ def _visible(letter: str) -> str:
 def say(text: str = "") -> None:
     """Print a line of a result on stdout; nothing in it can steer the terminal."""
     click.echo(printable(text))
+
+
+def say_wrapped(text: str) -> None:
+    """Print a sentence of a result on stdout; a terminal gets it in lines that end between words."""
+    if not sys.stdout.isatty():
+        say(text)
+        return
+    import shutil
+    import textwrap
+
+    width = shutil.get_terminal_size().columns
+    for line in textwrap.wrap(printable(text), width, subsequent_indent="  ", break_long_words=False,
+                              break_on_hyphens=False):  # fmt: skip
+        say(line)
 
 
 def say_csv(text: str) -> None:
@@ -121,6 +137,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     """
     from rich import box
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
 
@@ -132,21 +149,32 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
         color_system="auto" if terminal and wants_color() else None,
         highlight=False,
     )
-    table = Table(
-        title=Text(printable(title), style="bold") if title else None, title_justify="left", box=box.SIMPLE_HEAD
-    )
-    for index, column in enumerate(columns):
-        numeric = _is_numeric([row[index] for row in cells])
-        table.add_column(
-            Text(printable(column, keep="")),
-            justify="right" if numeric else "left",
-            overflow="fold",
-            no_wrap=not terminal,
+    numeric = [_is_numeric([row[index] for row in cells]) for index in range(len(columns))]
+
+    def table(padding: int) -> Table:
+        made = Table(
+            title=Text(printable(title), style="bold") if title else None,
+            title_justify="left",
+            box=box.SIMPLE_HEAD,
+            padding=(0, padding),
         )
-    for row in cells:
-        table.add_row(*(Text(cell) for cell in row))  # Text, since a layer's name may hold what rich takes for markup
+        for heading, right in zip(columns, numeric, strict=True):
+            made.add_column(
+                Words(printable(heading, keep=""), whole=False) if terminal else Text(printable(heading, keep="")),
+                justify="right" if right else "left",
+                overflow="fold",
+                no_wrap=right or not terminal,
+            )
+        for row in cells:
+            pairs = zip(row, numeric, strict=True)
+            made.add_row(*(Words(cell, whole=whole) if terminal else Text(cell) for cell, whole in pairs))
+        return made
+
+    shown = table(1)
+    if terminal and Measurement.get(console, console.options.update(max_width=_WIDE), shown).minimum > console.width:
+        shown = table(0)
     with console.capture() as capture:
-        console.print(table)
+        console.print(shown)
     lines = (line.rstrip() for line in capture.get().splitlines())
     click.echo("\n".join(line for line in lines if line), color=terminal)
 

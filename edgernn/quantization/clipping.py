@@ -22,7 +22,7 @@ def better_clip(calibrated: Calibrated, inputs: Mapping[str, Array]) -> ClipMeth
         calibrated: what integers are made from.
         inputs: real samples to measure with, by name.
     """
-    inputs = enough(calibrated, inputs)
+    inputs = calibrated.inputs(enough(calibrated.graph, inputs))
     expected = evaluate(calibrated.graph, inputs)
 
     def error(method: ClipMethod) -> float:

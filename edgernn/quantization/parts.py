@@ -59,6 +59,21 @@ class Part:
     cost: float
 
 
+@dataclass(frozen=True)
+class Group:
+    """What is rounded together.
+
+    Attributes:
+        members: values of the integer graph that are the same integers, or weights.
+        made: names of the float values whose numbers they are, each once; those that only move numbers excepted.
+        part: what is known of it.
+    """
+
+    members: tuple[Value, ...]
+    made: tuple[str, ...]
+    part: Part
+
+
 def whole_cost(graph: Graph, costs: Costs) -> float:
     """What one inference costs."""
     return sum(times * _cost(node, costs) for node, times in _walk(graph))
@@ -69,9 +84,7 @@ def computed_numbers(graph: Graph) -> int:
     return sum(times * value.size for node, times in _walk(graph) for value in node.outputs)
 
 
-def parts_of(
-    integers: Graph, floats: Graph, arithmetic: Arithmetic, costs: Costs
-) -> Iterator[tuple[frozenset[Value], Part]]:
+def groups_of(integers: Graph, floats: Graph, arithmetic: Arithmetic, costs: Costs) -> Iterator[Group]:
     """Every group of tensors that can be rounded or not, with a `Part` whose error is still unknown.
 
     Args:
@@ -82,7 +95,12 @@ def parts_of(
     """
     places = _Places(integers)
     known = {value.name for node in floats.walk() for value in (*node.inputs, *node.outputs) if value.data is None}
-    for members in _groups(integers, arithmetic):
+
+    def real(value: Value) -> str:
+        name, _ = places.origin(value)
+        return name if name in known else name.removesuffix("_coarse")
+
+    for members in _tied(integers, arithmetic):
         made = [places.makers[value] for value in members if value in places.makers]
         makers = [at for at in made if not _moves(at[0], arithmetic)]
         widened, cost = set[str](), costs.call + costs.byte * max(value.size for value in members)
@@ -95,16 +113,19 @@ def parts_of(
             changed = places.narrow_readers(members)
             widened.update((value.name for value in given), (v.name for node, _ in changed for v in node.outputs))
             cost += sum(often * _cost(changing, costs, wide=True) for changing, often in changed)
-        name, layer = places.origin(members[0])
+        name, layer = real(members[0]), places.origin(members[0])[1]
         able = frozenset(widened) if members[0].dtype == "int8" and widened <= known else frozenset[str]()
-        yield frozenset(members), Part(name, layer, members[0].dtype, 0.0, False, able, cost)
+        made_here = [value for node, _ in makers for value in node.outputs if value in members]
+        sources = tuple(dict.fromkeys(map(real, (*given, *made_here) or members)))
+        yield Group(tuple(members), sources, Part(name, layer, members[0].dtype, 0.0, False, able, cost))
     for node, _ in places.nodes:
         weights = weights_of(node)
         if weights is not None and weights.quantization is not None:
             per_row = len(weights.quantization.scales) > 1 or not isinstance(node.operator, ops.Affine)
             name = node.output.name.removesuffix("_coarse")
             able = frozenset[str]() if per_row or name not in known else frozenset([name])
-            yield frozenset([weights]), Part(weights.name, node.layer, weights.dtype, 0.0, True, able, math.inf)
+            part = Part(weights.name, node.layer, weights.dtype, 0.0, True, able, math.inf)
+            yield Group((weights,), (weights.name,), part)
 
 
 class _Places:
@@ -168,7 +189,7 @@ def _cost(node: Node, costs: Costs, *, wide: bool = False) -> float:
     return costs.call + costs.element * elements + macs * costs.mac
 
 
-def _groups(graph: Graph, arithmetic: Arithmetic) -> list[list[Value]]:
+def _tied(graph: Graph, arithmetic: Arithmetic) -> list[list[Value]]:
     """Quantized activations that are the same integers, in the order in which they are made."""
     parent: dict[Value, Value] = {}
 

@@ -12,7 +12,7 @@ import numpy as np
 from edgernn.graph import Graph
 from edgernn.quantization.arithmetic import Arithmetic
 from edgernn.quantization.calibrated import Calibrated
-from edgernn.quantization.parts import Costs, Part, computed_numbers, parts_of, whole_cost
+from edgernn.quantization.parts import Costs, Group, Part, computed_numbers, groups_of, whole_cost
 from edgernn.quantization.simulated import Simulation, everything
 from edgernn.reference import Array, evaluate
 
@@ -67,8 +67,8 @@ def spread_error(found: Mapping[str, Array], expected: Mapping[str, Array]) -> f
 
 def attribute(
     integers: Graph, floats: Graph, arithmetic: Arithmetic, costs: Costs, inputs: Mapping[str, Array]
-) -> list[Part]:
-    """The error of each group of tensors alone, everything else in floats, the worst first.
+) -> list[Group]:
+    """The groups of tensors with the error of each alone, everything else in floats, the worst first.
 
     Args:
         integers: quantized.
@@ -79,13 +79,13 @@ def attribute(
     """
     simulation = Simulation(integers, floats)
     expected = evaluate(floats, inputs)
-    return sorted(
-        (
-            replace(part, error=spread_error(simulation(inputs, members.__contains__), expected))
-            for members, part in parts_of(integers, floats, arithmetic, costs)
-        ),
-        key=lambda part: -part.error,
-    )
+
+    def error(group: Group) -> float:
+        return spread_error(simulation(inputs, frozenset(group.members).__contains__), expected)
+
+    groups = groups_of(integers, floats, arithmetic, costs)
+    known = [replace(group, part=replace(group.part, error=error(group))) for group in groups]
+    return sorted(known, key=lambda group: -group.part.error)
 
 
 def choose(
@@ -102,7 +102,7 @@ def choose(
     """
     floats, arithmetic, make = calibrated.graph, calibrated.plan.arithmetic, calibrated.integers
     integers = make()
-    inputs = enough(calibrated, inputs)
+    inputs = calibrated.inputs(enough(calibrated.graph, inputs))
     expected = evaluate(floats, inputs)
     whole = whole_cost(integers, costs)
     error = before = spread_error(Simulation(integers, floats)(inputs, everything), expected)
@@ -114,7 +114,7 @@ def choose(
         for _ in range(_ROUNDS):
             if error <= goal:
                 break
-            parts = attribute(integers, floats, arithmetic, costs, inputs)
+            parts = [group.part for group in attribute(integers, floats, arithmetic, costs, inputs)]
             coarse = tuple(part for part in parts if part.weights and part.widened and part.error > _COARSE * limit)
             picked, spent = _picked(parts, goal, allowed, wide | fixed)
             if not picked:
@@ -130,10 +130,10 @@ def choose(
     return replace(best, coarse=coarse)
 
 
-def enough(calibrated: Calibrated, inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """As many of the samples as can be simulated in a moment, as the model takes them."""
-    count = max(_FEWEST, _WORK // max(computed_numbers(calibrated.graph), 1))
-    return calibrated.inputs({name: array[:count] for name, array in inputs.items()})
+def enough(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """As many of the samples as can be simulated in a moment."""
+    count = max(_FEWEST, _WORK // max(computed_numbers(graph), 1))
+    return {name: array[:count] for name, array in inputs.items()}
 
 
 def choose_weights_too(again: Callable[[frozenset[str]], tuple[T, Precision]]) -> tuple[T, Precision]:

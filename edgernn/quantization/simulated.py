@@ -49,16 +49,18 @@ class Simulation:
             if value.data is not None and value.dtype == "float32"
         }
         self._rounded: Rounded = everything
+        self._saturate = True
         self._constants: dict[Value, Array] = {}
 
-    def __call__(self, inputs: Mapping[str, Array], rounded: Rounded) -> dict[str, Array]:
+    def __call__(self, inputs: Mapping[str, Array], rounded: Rounded, *, saturate: bool = True) -> dict[str, Array]:
         """Outputs in reals `[samples, *shape]`, by name.
 
         Args:
             inputs: real `[samples, *shape]`, by name; ids and masks as they are.
             rounded: whether a tensor of the integer graph is; a bias goes with its weights.
+            saturate: whether its numbers end where the integers do; else they are rounded only.
         """
-        self._rounded = rounded
+        self._rounded, self._saturate = rounded, saturate
         self._constants = {}
         given = {value.name: self._round(value, np.asarray(inputs[value.name])) for value in self._graph.inputs}
         found = evaluate(self._graph, given, compute=self._compute)
@@ -84,18 +86,21 @@ class Simulation:
         if form is None or value.dtype not in ("int8", "int16") or not self._rounded(value):
             return array
         limits = np.iinfo(value.dtype)
-        integers = np.clip(np.rint(array / form.scale), limits.min - form.zero_point, limits.max - form.zero_point)
+        integers = np.rint(array / form.scale)
+        if self._saturate:
+            integers = np.clip(integers, limits.min - form.zero_point, limits.max - form.zero_point)
         return np.asarray(integers * form.scale, "f4")
 
     def _constant(self, value: Value, owner: Value) -> Array:
-        """A constant in reals: its integers' if its owner is rounded, else what it was before."""
-        if value.quantization is None:
+        """A constant in reals: as it is in the integer graph if its owner is rounded, else what it was before."""
+        if owner is value and value.quantization is None:
             return np.asarray(value.data)
         if value not in self._constants:
             real = self._real.get(value.name)
             if real is None and owner is not value:  # a bias that takes up what rounding the weights shifts
                 real = np.zeros(value.shape, "f4")
             if self._rounded(owner) or real is None:
-                real = value.quantization.dequantize(value.constant)
+                data = value.constant
+                real = data if value.quantization is None else value.quantization.dequantize(data)
             self._constants[value] = real
         return self._constants[value]

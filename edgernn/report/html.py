@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from edgernn.comparison.results import Results, Row
-from edgernn.errors import missing_extra
+from edgernn.report.page import check_packages, drawn, render
 from edgernn.report.palette import cell_name, in_order, schemes_in_order
 from edgernn.report.plots import plots
-from edgernn.report.svg import svg
-from edgernn.report.table import SCHEMA, VERSION, Column, columns, results_document
+from edgernn.report.table import Column, columns, results_document
 from edgernn.report.words import (
     SIGNS,
     best_row,
@@ -43,7 +38,6 @@ GROUPS = (
     ("Training", "How the score rises over the epochs, and with more data.", ("training", "learning")),
 )
 TILES = ("score", "bytes", "arena_bytes", "latency_us", "parameters", "macs")  # of the best row
-_UNIT = re.compile(r"(?<=\d) (?=(?:%|KiB|MiB|µs|us|ms|s|points|seeds|units)(?!\w))|(?<=\bp) (?== )|(?<=p =) ")
 WORDS = {"misses", "reason", "fronts"}  # columns of text that may be long
 
 
@@ -73,28 +67,11 @@ def html(results: Results) -> str:
     Raises:
         EnvironmentProblem: jinja2 or matplotlib is not installed.
     """
-    try:
-        from jinja2 import Environment, PackageLoader, StrictUndefined
-        from markupsafe import Markup
-    except ImportError as error:
-        raise missing_extra("jinja2", "report", "writing the HTML report") from error
-    environment = Environment(
-        loader=PackageLoader("edgernn.report", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["bound"] = _bound
-    script = environment.get_template("script.js.j2").render()
+    check_packages()
     shown = columns(results)
-    drawn = [
-        {"name": plot.name, "title": plot.title, "caption": plot.caption, "svg": Markup(svg(plot))}
-        for plot in plots(results)
-    ]
+    figures = drawn(plots(results))
     groups = [
-        (title, about, [plot for plot in drawn if plot["name"].startswith(starts)]) for title, about, starts in GROUPS
+        (title, about, [plot for plot in figures if plot["name"].startswith(starts)]) for title, about, starts in GROUPS
     ]
     groups = [group for group in groups if group[2]]
     pairs = pair_tables(results)
@@ -109,7 +86,11 @@ def html(results: Results) -> str:
         ("machine", "Machine", True),
         ("again", "Do it again", True),
     ]
-    return environment.get_template("report.html.j2").render(
+    return render(
+        "report.html.j2",
+        results_document(results),
+        edgernn=results.edgernn,
+        file="results.json",
         results=results,
         headline=headline(results),
         task_words=task_words(results),
@@ -129,24 +110,7 @@ def html(results: Results) -> str:
         caveats=caveats(results),
         machine=machine_facts(results.machine),
         command=command_line(results),
-        schema=SCHEMA,
-        version=VERSION,
-        style=Markup(environment.get_template("style.css.j2").render()),
-        script=Markup(script),
-        script_hash="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        json=Markup(_embedded(results_document(results))),
     )
-
-
-def _bound(text: str) -> str:
-    """The text with no line break between a number and its unit."""
-    return _UNIT.sub("\u00a0", text)
-
-
-def _embedded(document: dict[str, Any]) -> str:
-    """JSON that cannot end the element that it stands in."""
-    text = json.dumps(document, allow_nan=False, separators=(",", ":"))
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def _is_numeric(column: Column, results: Results) -> bool:

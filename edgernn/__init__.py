@@ -1,8 +1,8 @@
 """Keras recurrent models on phones, Raspberry Pi and microcontrollers.
 
 The verbs of the command line are functions here: ``edgernn.recipes``, ``edgernn.train``, ``edgernn.convert``,
-``edgernn.explain``, ``edgernn.inspect``, ``edgernn.verify``, ``edgernn.profile`` and ``edgernn.compare``. Each is
-imported when it is first used, so that ``import edgernn`` is cheap. A module must not
+``edgernn.explain`` (``convert --explain``), ``edgernn.inspect``, ``edgernn.verify``, ``edgernn.profile`` and
+``edgernn.compare``. Each is imported when it is first used, so that ``import edgernn`` is cheap. A module must not
 bear a verb's name: importing it would put the module in the function's place.
 """
 

@@ -28,6 +28,7 @@ from edgernn.rehearsal import rehearse
 from edgernn.samples import Samples, Source, load_samples, read_once, steps_in
 from edgernn.streaming.options import StateForm, stream_options
 from edgernn.targets import INTEGER_SCHEMES, Scheme
+from edgernn.threads import one_thread
 
 FORMATS = ("tflite", "c")
 _HASH_DIGITS = 16  # of the source's SHA-256; a microcontroller pays for every byte of metadata
@@ -35,6 +36,7 @@ _STATES: dict[str, StateForm] = {"phone": "io", "micro": "io"}  # see docs/strea
 _ANY_STEPS = 256  # more than a layer sees at once
 
 
+@one_thread()
 def convert(
     model: Any,
     output: str | os.PathLike[str] | None = None,

@@ -27,11 +27,13 @@ from edgernn.ranges import CLIP_METHODS
 from edgernn.samples import Source, load_samples
 from edgernn.streaming.options import StreamOptions
 from edgernn.targets import MICRO
+from edgernn.threads import one_thread
 
 SCHEMES: tuple[CScheme, ...] = ("float32", "int8")
 IOS: tuple[CIo, ...] = ("int8", "int16", "float32")
 
 
+@one_thread()
 def convert_c(
     model: Any,
     output: str | os.PathLike[str] | None,

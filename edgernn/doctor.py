@@ -48,6 +48,7 @@ REQUIREMENTS = (
     Requirement("flatbuffers", "flatbuffers", "", "24.3", "convert, inspect"),
     Requirement("h5py", "h5py", "convert", "3.10", "convert, inspect: reading Keras files"),
     Requirement("jinja2", "jinja2", "convert", "3.1", "convert --format c, reports as HTML"),
+    Requirement("threadpoolctl", "threadpoolctl", "convert", "3.5", "convert"),
     Requirement("ai-edge-litert", "ai_edge_litert", "runtime", "2.0", "convert, inspect, verify", not_on="*-armv7l"),
     Requirement("tflite-runtime", "tflite_runtime", "runtime", "2.14", "verify on 32-bit Arm", only_on="*-armv7l"),
     Requirement("tensorflow", "tensorflow", "train", "2.18", "train, verify against Keras"),

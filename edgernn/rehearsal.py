@@ -6,6 +6,7 @@ is that of the same conversion on samples it had not seen, and none are lost to 
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
 from edgernn.compiler import Options, Prepared, prepare, subject_of, write_artifact
@@ -69,12 +70,12 @@ def rehearse(
         options = replace(options, clip=better_clip(prepared.calibrated, aside.inputs))
         prepared = replace(prepared, calibrated=prepared.calibrated.clipped(options.clip))
     if limit is not None:
-        first = prepared
+        first, known = prepared, dict[Hashable, float]()
 
         def again(fine: frozenset[str]) -> tuple[Prepared, Precision]:
             found = ready(fine) if fine else first
             assert found.calibrated is not None, "only integers are widened"
-            return found, choose(found.calibrated, options.target.costs, aside.inputs, limit, fixed)
+            return found, choose(found.calibrated, options.target.costs, aside.inputs, limit, fixed, known)
 
         prepared, precision = choose_weights_too(again)
     wide = precision.wide if precision is not None else frozenset[str]()

@@ -67,6 +67,7 @@ def test_findings_tell_missing_old_and_unavailable() -> None:
         "tflite-micro": "missing",
         "matplotlib": "missing",
         "jinja2": "missing",
+        "threadpoolctl": "missing",
         "pyserial": "missing",
     }
     assert found["numpy"].install == "pip install --upgrade 'numpy>=1.26'"

@@ -127,6 +127,40 @@ def test_the_simulation_of_c_errs_as_its_definition_does() -> None:
     assert error(simulated, truth) == pytest.approx(error(exact, truth), rel=0.3)
 
 
+def test_a_group_is_measured_once_while_others_are_widened(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, x = ordinary("LSTM"), signal(60, 40, 7, 1)
+    ready = prepared(model, PHONE, x)
+    calibrated = ready.calibrated
+    assert calibrated is not None
+    ran: list[int] = []
+    simulate = Simulation.__call__
+
+    def counted(self: Simulation, *args: Any, **more: Any) -> Any:
+        ran.append(1)
+        return simulate(self, *args, **more)
+
+    monkeypatch.setattr(Simulation, "__call__", counted)
+
+    def attributed(wide: frozenset[str], known: Any, *, every: bool = True) -> dict[str, float]:
+        integers, arithmetic = calibrated.integers(wide), calibrated.plan.arithmetic
+        found = attribute(integers, calibrated.graph, arithmetic, PHONE.costs, {"x": x[:16]}, known, every=every)
+        return {f"{group.part.name} {group.part.dtype}": group.part.error for group in found}
+
+    known: dict[Any, float] = {}
+    first = attributed(frozenset(), known)
+    assert len(ran) >= len(first) > 10
+    worst = next(iter(first)).split()[0]
+    ran.clear()
+    after = attributed(frozenset([worst]), known)
+    assert 0 < len(ran) < len(first) / 2
+    anew = attributed(frozenset([worst]), None)
+    assert after == anew
+    ran.clear()
+    some = attributed(frozenset([worst]), {}, every=False)
+    assert len(ran) == len(some) < len(anew)
+    assert sum(error != anew[name] for name, error in some.items()) <= 1
+
+
 def test_with_nothing_rounded_it_is_the_float_model() -> None:
     model, x = ordinary("LSTM"), signal(60, 40, 7, 1)
     ready = prepared(model, PHONE, x)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -66,7 +66,14 @@ def spread_error(found: Mapping[str, Array], expected: Mapping[str, Array]) -> f
 
 
 def attribute(
-    integers: Graph, floats: Graph, arithmetic: Arithmetic, costs: Costs, inputs: Mapping[str, Array]
+    integers: Graph,
+    floats: Graph,
+    arithmetic: Arithmetic,
+    costs: Costs,
+    inputs: Mapping[str, Array],
+    known: dict[Hashable, float] | None = None,
+    *,
+    every: bool = True,
 ) -> list[Group]:
     """The groups of tensors with the error of each alone, everything else in floats, the worst first.
 
@@ -76,20 +83,39 @@ def attribute(
         arithmetic: it was made for.
         costs: on the target.
         inputs: real samples `[samples, *shape]`, by name.
+        known: errors of groups as they were before, on the same samples, which are not measured again: a group's own
+            does not depend on the types of others. Those measured are added.
+        every: whether each one is measured; else those that cannot be widened are one, of the first one's name.
     """
     simulation = Simulation(integers, floats)
     expected = evaluate(floats, inputs)
+    known = {} if known is None else known
 
-    def error(group: Group) -> float:
-        return spread_error(simulation(inputs, frozenset(group.members).__contains__), expected)
+    def measured(group: Group) -> Group:
+        members = frozenset(group.members)
+        mark = frozenset(
+            (value.name, value.dtype, value.quantization, None if value.data is None else value.data.tobytes())
+            for value in members
+        )
+        if mark not in known:
+            known[mark] = spread_error(simulation(inputs, members.__contains__), expected)
+        return replace(group, part=replace(group.part, error=known[mark]))
 
-    groups = groups_of(integers, floats, arithmetic, costs)
-    known = [replace(group, part=replace(group.part, error=error(group))) for group in groups]
-    return sorted(known, key=lambda group: -group.part.error)
+    groups = list(groups_of(integers, floats, arithmetic, costs))
+    rest = [] if every else [group for group in groups if not group.part.widened]
+    if rest:
+        together = tuple(value for group in rest for value in group.members)
+        groups = [replace(rest[0], members=together), *(group for group in groups if group.part.widened)]
+    return sorted(map(measured, groups), key=lambda group: -group.part.error)
 
 
 def choose(
-    calibrated: Calibrated, costs: Costs, inputs: Mapping[str, Array], limit: float, fixed: frozenset[str]
+    calibrated: Calibrated,
+    costs: Costs,
+    inputs: Mapping[str, Array],
+    limit: float,
+    fixed: frozenset[str],
+    known: dict[Hashable, float] | None = None,
 ) -> Precision:
     """Widen tensors until the error is within a limit, or the budget is spent.
 
@@ -99,7 +125,9 @@ def choose(
         inputs: real samples to measure with, by name.
         limit: on the error.
         fixed: values whose type the user has chosen.
+        known: errors of groups; see `attribute`.
     """
+    known = {} if known is None else known
     floats, arithmetic, make = calibrated.graph, calibrated.plan.arithmetic, calibrated.integers
     integers = make()
     inputs = calibrated.inputs(enough(calibrated.graph, inputs))
@@ -114,7 +142,8 @@ def choose(
         for _ in range(_ROUNDS):
             if error <= goal:
                 break
-            parts = [group.part for group in attribute(integers, floats, arithmetic, costs, inputs)]
+            found = attribute(integers, floats, arithmetic, costs, inputs, known, every=False)
+            parts = [group.part for group in found]
             coarse = tuple(part for part in parts if part.weights and part.widened and part.error > _COARSE * limit)
             picked, spent = _picked(parts, goal, allowed, wide | fixed)
             if not picked:

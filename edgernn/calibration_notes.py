@@ -6,12 +6,16 @@ Nothing is said of what does no harm: ranges of features that differ are seen to
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from edgernn.graph import Graph, Scan, Value
 from edgernn.graph import operators as ops
 from edgernn.passes import lift_masks, split_front, without_masked_steps
+from edgernn.quantization import Calibrated
+from edgernn.quantization.types import choose_types
+from edgernn.ranges import may_pass_zero
 
 FEWEST = 50  # samples; the extremes of fewer are far from those to come
 _FAR, _WIDE = 5.0, 10.0  # of features that were normalized: where their middle lies, and how they are spread
@@ -44,6 +48,33 @@ def calibration_notes(graph: Graph, samples: Mapping[str, np.ndarray]) -> tuple[
         *_other_units(graph, inputs, given),
         *_outliers(graph),
     )
+
+
+def side_notes(calibrated: Calibrated, wide: frozenset[str]) -> tuple[str, ...]:
+    """Of answers in 8 bits: a side of zero that none was on, though one may be.
+
+    Inputs are left alone: most that are never negative, such as pixels, counts and energies, cannot be. So are answers
+    that lie far from zero, and those of a function that has one side only.
+
+    Args:
+        calibrated: what the integers are made from.
+        wide: names of values with 16 bits.
+    """
+    graph, ranges, plan = calibrated.graph, calibrated.statistics.ranges, calibrated.plan
+    types = choose_types(graph, replace(plan, wide=wide), ranges)
+    if calibrated.front is None:  # answers are given as integers of one type
+        types |= dict.fromkeys(graph.outputs, plan.outputs or plan.inputs)
+    makers = {value: node for node in graph.nodes for value in node.outputs}
+    notes = []
+    for value in graph.outputs:
+        linear = value in makers and isinstance(makers[value].operator, ops.Affine)
+        if linear and types.get(value) == "int8" and value in ranges and may_pass_zero(ranges[value]):
+            side, nearest = ("below", ranges[value].low) if ranges[value].low > 0 else ("above", ranges[value].high)
+            notes.append(
+                f"calibration: no answer '{value.name}' is {side} 0, the nearest is {nearest:.3g}; one that is becomes "
+                "0: give samples with such answers, if there can be any."
+            )
+    return tuple(notes)
 
 
 def _few(samples: Mapping[str, np.ndarray]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgernn.calibration_notes import calibration_notes
+from edgernn.calibration_notes import calibration_notes, side_notes
 from edgernn.compiler import Options, prepare, subject_of, write_artifact
 from edgernn.conversion_options import AUTO, IOS, options_of, settings_of
 from edgernn.converted import ConvertResult, OnProgress, check_overwrites, no_samples
@@ -237,6 +237,7 @@ def convert(
             *read.notes,
             *(samples.notes if samples is not None else ()),
             *odd,
+            *(side_notes(prepared.calibrated, wide) if prepared.calibrated is not None else ()),
             *ends.notes,
             *not_opened,
             *told(measured, precision, limit, _better(options)),

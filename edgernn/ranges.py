@@ -173,6 +173,13 @@ def with_room(range_: Range) -> Range:
     return Range(low, high, range_.cells, range_.counts)
 
 
+def may_pass_zero(range_: Range) -> bool:
+    """Whether a range on one side of zero is so near to it that later numbers are likely to lie on the other."""
+    if range_.low > 0:
+        return range_.low < _room(range_, high=False)
+    return range_.high < 0 and -range_.high < _room(range_, high=True)
+
+
 def _room(range_: Range, *, high: bool) -> float:
     start = range_.quantile(1 - _TAIL if high else _TAIL)
     excess = np.maximum(range_.middles - start if high else start - range_.middles, 0)

@@ -91,3 +91,46 @@ def test_steps_behind_a_mask_are_no_other_units() -> None:
     result = edgernn.convert(model, quantize="int8", calibration=x[:20])
     assert any("20 samples" in note for note in result.notes)
     assert not edgernn.convert(model, quantize="dynamic", calibration=x[:20], measure=False).notes
+
+
+def answering(shift: float, sign: float = 1.0) -> tuple[Any, Array]:
+    """A linear answer, which is the first input's last step, moved so that the nearest to zero is at that distance."""
+    import keras
+
+    model = keras.Sequential([keras.Input((16, 3), name="x"), keras.layers.Cropping1D((15, 0)), keras.layers.Flatten()])
+    x = normal(90)
+    model.add(keras.layers.Dense(1, name="y"))
+    bias = shift - float((sign * x[:, -1, 0]).min())
+    model.layers[-1].set_weights([np.array([[1], [0], [0]], "f4"), np.array([bias * sign], "f4")])
+    return model, x
+
+
+@pytest.mark.parametrize(
+    ("shift", "sign", "options", "words"),
+    [
+        (0.05, 1, {}, "no answer 'y' is below 0, the nearest is 0.05; one that is becomes 0"),
+        (0.05, -1, {}, "no answer 'y' is above 0, the nearest is -0.05"),
+        (0.05, 1, {"target": "micro"}, "no answer 'y' is below 0"),
+        (3.0, 1, {}, ""),  # so far from zero that none will pass it
+        (-0.5, 1, {}, ""),  # some have
+        (0.05, 1, {"quantize": "int16x8"}, ""),  # has both sides
+    ],
+)
+def test_a_side_that_no_answer_was_on_is_told_where_one_may_be(
+    shift: float, sign: float, options: dict[str, Any], words: str
+) -> None:
+    model, x = answering(shift, sign)
+    notes = edgernn.convert(model, calibration=x, measure=False, **{"quantize": "int8", **options}).notes
+    found = [note for note in notes if "no answer" in note]
+    assert len(found) == bool(words)
+    assert all(words in note for note in found)
+
+
+def test_what_cannot_be_negative_needs_no_other_side() -> None:
+    import keras
+
+    model, x = answering(0.05)
+    relu = keras.Sequential([*model.layers, keras.layers.ReLU()])
+    relu.build((None, 16, 3))
+    notes = edgernn.convert(relu, quantize="int8", calibration=x, measure=False).notes
+    assert not any("no answer" in note for note in notes)

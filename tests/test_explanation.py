@@ -194,6 +194,9 @@ def test_the_error_of_several_answers_is_that_of_the_worst_and_masked_steps_are_
     read = named(found, "table/gather")
     by_hand = answers(by_hand_lstm(core, rounded(rows, read), None))
     assert read.error == pytest.approx(max(map(error, by_hand, truth)), rel=0.05)
+    rows_alone = named(edgernn.explain(model, {"words": words}, quantize="dynamic"), "table/gather")
+    by_hand = answers(by_hand_lstm(core, rounded(rows, rows_alone), None))
+    assert rows_alone.error == pytest.approx(max(map(error, by_hand, truth)), rel=0.05)
     masked = words.copy()
     masked[:, 14:] = 0
     short = edgernn.explain(model, {"words": masked}, strict=True)
@@ -237,6 +240,7 @@ def test_both_directions_are_told_apart_and_all_is_measured_on_samples_kept_asid
         assert found.measured is not None
         assert found.measured.aside
         assert all(tensor.error is not None and tensor.beyond is not None for tensor in found.tensors)
+        assert all(tensor.layer for tensor in found.tensors if tensor.kind != "input")
         assert len({tensor.name for tensor in found.tensors if tensor.name.startswith("bidirectional/C")}) == 2
         errors = [tensor.error or 0 for tensor in found.tensors]
         assert errors == sorted(errors, reverse=True)
@@ -299,7 +303,7 @@ def test_features_of_unequal_ranges_are_named() -> None:
     model.layers[0].set_weights([kernel / np.array([[1], [200], [100]]), *others])
     advice = named(edgernn.explain(model, x, target="micro", io="int8", strict=True), "x").advice
     assert "feature 0 has" in advice
-    assert "--io float32" in advice
+    assert "take --io float32, or scale the features alike" in advice
 
 
 def test_weights_far_out_are_named_and_so_are_unlike_rows() -> None:

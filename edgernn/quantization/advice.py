@@ -97,10 +97,10 @@ def _of_features(tensor: Tensor, subject: Subject, settings: Settings) -> str:
     steps = float(span[worst]) / tensor.scale
     if steps >= _FEW_STEPS:
         return ""
-    or_else = "" if settings.io == "float32" else ", or take --io float32"
+    first = "put a Normalization layer first" if settings.io == "float32" else "take --io float32"
     return (
-        f"feature {worst} has {steps:.3g} of 255 steps, since others range farther: normalize the features (a "
-        f"Normalization layer first){or_else}."
+        f"feature {worst} has {steps:.3g} of 255 steps, since others range farther: {first}, or scale the features "
+        "alike before the model."
     )
 
 
@@ -135,7 +135,7 @@ def _of_bits(tensor: Tensor, settings: Settings) -> str:
             return f"{step} even in 16 bits: --quantize dynamic computes in float."
         return f"{step} even in 16 bits: --quantize float32 is what errs less."
     if tensor.kind in ("input", "output") and settings.io == "int8":
-        return f"{step}: --io int16 gives inputs and outputs 16 bits."
+        return f"{step}: --io int16 gives inputs{'' if settings.target == 'c' else ' and outputs'} 16 bits."
     if not settings.widens:
         return f"{step}: leave --strict out, and it gets 16 bits, or take --quantize int16x8."
     return (

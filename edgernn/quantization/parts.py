@@ -98,7 +98,7 @@ def groups_of(integers: Graph, floats: Graph, arithmetic: Arithmetic, costs: Cos
 
     def real(value: Value) -> str:
         name, _ = places.origin(value)
-        return name if name in known else name.removesuffix("_coarse")
+        return name if name in known else name.removesuffix("_coarse").removesuffix("_int8")
 
     for members in _tied(integers, arithmetic):
         made = [places.makers[value] for value in members if value in places.makers]
@@ -154,8 +154,14 @@ class _Places:
         """The name of what a tensor is, or is a copy of, and the layer that makes it."""
         while value in self.makers and isinstance(self.makers[value][0].operator, ops.Requantize):
             value = self.makers[value][0].inputs[0]
-        about = [self.makers[value]] if value in self.makers else self.readers.get(value, [])
-        return value.name, next((node.layer for node, _ in about if node.layer), "")
+        maker = self.makers.get(value)
+        return value.name, (maker[0].layer if maker is not None else "") or self._reader(value)
+
+    def _reader(self, value: Value) -> str:
+        """The layer that reads a value, or what others, of no layer, make of it."""
+        readers = [node for node, _ in self.readers.get(value, [])]
+        made = [result for node in readers if not node.layer for result in node.outputs]
+        return next((layer for layer in (*(node.layer for node in readers), *map(self._reader, made)) if layer), "")
 
     def narrow_readers(self, members: list[Value]) -> list[tuple[Node, int]]:
         """Those that compute with 8 bits from any of these values."""

@@ -31,7 +31,7 @@ def named_by_the_user() -> Any:
     keras.utils.set_random_seed(2)
     return keras.Sequential(
         [
-            keras.Input((14, 3), name="x"),
+            keras.Input((10, 3), name="x"),
             keras.layers.Bidirectional(keras.layers.LSTM(17, return_sequences=True), name="both_ways_<b>&"),
             keras.layers.GRU(9, name="remember"),
             keras.layers.Dense(2, name="answer"),
@@ -42,7 +42,7 @@ def named_by_the_user() -> Any:
 @cache
 def text() -> str:
     return page(
-        edgernn.explain(named_by_the_user(), signal(60, 14, 3, 1), clip="percentile", strict=True), "my <model>.keras"
+        edgernn.explain(named_by_the_user(), signal(60, 10, 3, 1), clip="percentile", strict=True), "my <model>.keras"
     )
 
 
@@ -62,6 +62,10 @@ def test_the_page_fits_its_window_and_shows_every_tensor(browser: Page, width: i
     document = json.loads(browser.run("return document.getElementById('results-json').textContent"))
     assert document["schema"] == "edgernn.explain"
     assert len(browser.column("tensor")) == len(document["tensors"]) > 30
+    for key in ("error", "beyond", "scale"):
+        assert [float(value) for value in browser.column(key)] == [tensor[key] for tensor in document["tensors"]]
+    assert [float(value) for value in browser.column("low")] == [tensor["seen"][0] for tensor in document["tensors"]]
+    assert [float(value) for value in browser.column("most")] == [tensor["holds"][1] for tensor in document["tensors"]]
     figures = browser.driver.find_elements(By.CSS_SELECTOR, "figure svg")
     assert len(figures) == MOST_PLOTS
     assert all(figure.is_displayed() for figure in figures)
@@ -84,7 +88,7 @@ def test_rows_are_sorted_by_numbers_and_narrowed_down(browser: Page) -> None:
 
 def command(folder: Path, *words: str) -> list[str]:
     named_by_the_user().save(folder / "m.keras")
-    np.savez(folder / "x.npz", x=signal(60, 14, 3, 1))
+    np.savez(folder / "x.npz", x=signal(60, 10, 3, 1))
     given = ["convert", str(folder / "m.keras"), "-o", str(folder / "m.tflite"), "--quantize", "int8"]
     return [*given, "--calibration", str(folder / "x.npz"), *words]
 
@@ -99,9 +103,9 @@ def test_a_terminal_of_80_columns_breaks_neither_numbers_nor_names(
     out = capsys.readouterr().out
     lines = out.splitlines()
     assert max(map(len, lines)) <= 80
-    monkeypatch.undo()
-    assert run(command(tmp_path, "--strict", "--explain", "--json")) == 0
-    told = json.loads(capsys.readouterr().out)["explanation"]
+    document = re.search(r'id="results-json">(.*?)</script>', (tmp_path / "r.html").read_text())
+    assert document is not None
+    told = json.loads(document[1])
     words = set(out.replace("\n", " ").split())
     parts = set(re.split(r"[\s/+]+", out))
     for tensor in told["tensors"]:
@@ -109,7 +113,6 @@ def test_a_terminal_of_80_columns_breaks_neither_numbers_nor_names(
         assert set(re.split(r"[/+]+", tensor["tensor"])) <= parts
     assert {"Artifact", "Bytes", "Parameters", "Scheme", "Target", "In/out", "float32", "phone"} <= words
     assert out.count("advice:") == 3
-    assert "<b>Holds from" not in (tmp_path / "r.html").read_text()
 
 
 def test_json_is_what_python_gets_and_names_the_layers(tmp_path: Path, capsys: Captured) -> None:
@@ -142,7 +145,7 @@ def test_nothing_is_written_where_something_is_wrong(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     named_by_the_user().save("m.keras")
-    np.savez("x.npz", x=signal(60, 14, 3, 1))
+    np.savez("x.npz", x=signal(60, 10, 3, 1))
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     given = ["convert", "m.keras", "-o", "m.tflite", "--quantize", "int8", "--calibration", "x.npz", "--explain"]
     assert run([*given, *words]) == 2

@@ -35,6 +35,8 @@ class Column:
 COLUMNS = (
     Column("tensor", "Tensor", "The one that is made first, of those that have its scale.", numeric=False),
     Column("histogram", "Numbers", "How often calibration saw which, on a logarithmic scale.", numeric=False),
+    Column("error", "Error", "What its rounding and saturation alone add to the answer, over the outputs' spread."),
+    Column("beyond", "Beyond", "The share of numbers, in the samples measured with, that it does not hold."),
     Column("kind", "Kind", "What it is to the model.", numeric=False),
     Column("type", "Type", "Of its integers.", numeric=False),
     Column("low", "Seen from", "The smallest number that calibration saw; of weights, the smallest one."),
@@ -42,8 +44,6 @@ COLUMNS = (
     Column("least", "Holds from", "The smallest number that it holds; what is smaller becomes this."),
     Column("most", "Holds to", "The largest."),
     Column("scale", "Scale", "Of a step; of weights with one for each row, the coarsest."),
-    Column("beyond", "Beyond", "The share of numbers, in the samples measured with, that it does not hold."),
-    Column("error", "Error", "What its rounding and saturation alone add to the answer, over the outputs' spread."),
 )
 
 
@@ -96,9 +96,9 @@ def page(explanation: Explanation, model: str) -> str:
 
 def _cells(tensor: Tensor) -> list[tuple[str, str]]:
     """Raw value and text of each numeric column."""
+    shares = [tensor.error, tensor.beyond]
     numbers = [tensor.low, tensor.high, tensor.least, tensor.most, tensor.scale]
-    shares = [tensor.beyond, tensor.error]
     return [
-        *((repr(value) if text else "", text) for value, text in ((each, number(each)) for each in numbers)),
         *(("" if value is None else repr(value), share(value)) for value in shares),
+        *((repr(value) if text else "", text) for value, text in ((each, number(each)) for each in numbers)),
     ]

@@ -47,7 +47,7 @@ def _caption(tensor: Tensor) -> str:
     steps = f"steps of {scales}" if tensor.finest == tensor.scale else f"steps of {number(tensor.finest)} to {scales}"
     held = f"{tensor.dtype}, {steps}, holds {number(tensor.least)} to {number(tensor.most)}, the dashed lines"
     seen = f"seen {number(tensor.low)} to {number(tensor.high)}"
-    what = "" if tensor.beyond is None else f"; {share(tensor.beyond)} of new ones beyond"
+    what = "" if tensor.beyond is None else f"; {share(tensor.beyond)} of what was measured with lies beyond"
     cost = "" if tensor.error is None else f" Costs {share(tensor.error)}."
     return f"{held}; {seen}{what}.{cost}"
 

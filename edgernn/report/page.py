@@ -16,7 +16,7 @@ from edgernn.report.svg import svg
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-_OPTION = re.compile(r"--[\w-]+(?: [\w.]*\d[\w.]*)?")
+_OPTION = re.compile(r"--[\w-]+(?: (?:[\w.]*\d[\w.]*|minmax|percentile|dynamic)\b)?")
 _PART = re.compile(r"(?<=\w)[/+](?=\w)")
 _UNIT = re.compile(r"(?<=\d) (?=(?:%|KiB|MiB|µs|us|ms|s|points|seeds|units)(?!\w))|(?<=\bp) (?== )|(?<=p =) ")
 

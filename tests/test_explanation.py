@@ -366,3 +366,18 @@ def test_what_has_nothing_to_explain_is_refused(options: dict[str, Any], words: 
     calibration = None if words.startswith("needs") else signal(40, 30, 5, 3)
     with pytest.raises(InputError, match=words):
         edgernn.explain(stacked(), calibration, **options)
+
+
+@pytest.mark.parametrize("options", [{"target": "micro", "strict": True}, {"format": "c"}], ids=["micro", "c"])
+def test_an_input_of_integers_errs_on_a_micro_and_in_c_as_rounded_by_hand(options: dict[str, Any]) -> None:
+    model, x = stacked(), signal(FEW, 30, 5, 3)
+    found = edgernn.explain(model, x, clip="percentile", **options)
+    given = named(found, "x")
+    truth = model.predict(x, verbose=0)
+    assert given.error == pytest.approx(error(model.predict(rounded(x, given), verbose=0), truth), rel=0.02)
+    assert given.beyond == pytest.approx(beyond(x, given), abs=2 / x.size)
+    assert (given.beyond or 0) > 3e-4
+    state = named(found, "core/h", "int16")
+    assert state.kind == "state"
+    assert state.error is not None
+    assert state.error < 0.2 * (given.error or 0)

@@ -14,6 +14,7 @@ from edgernn.converters.tflite.loop import Loop
 from edgernn.converters.tflite.states import stream_metadata
 from edgernn.converters.tflite.writer import write
 from edgernn.errors import UnsupportedError
+from edgernn.feature_units import FeatureUnits
 from edgernn.graph import DType, Graph, Node, Value, map_bodies
 from edgernn.graph import operators as ops
 from edgernn.graph.memory import constants, let_go
@@ -34,6 +35,7 @@ from edgernn.passes import (
     prune,
     separate_operands,
     simplify,
+    split_units,
     unroll,
     without_masked_steps,
 )
@@ -60,6 +62,7 @@ class Options:
         io: type of the artifact's inputs and outputs.
         clip: how much of a calibrated 8-bit range is kept.
         stream: how the model is streamed; None for one of whole windows.
+        by_feature: whether the caller rounds the features of integer inputs one by one.
     """
 
     scheme: Scheme
@@ -68,6 +71,7 @@ class Options:
     io: Io
     clip: ClipMethod
     stream: StreamOptions | None = None
+    by_feature: bool = False
 
 
 @dataclass(frozen=True)
@@ -178,6 +182,9 @@ def write_artifact(
     if prepared.masks:
         described = [{"name": mask.name, "source": mask.source, "differs_from": mask.value} for mask in prepared.masks]
         metadata = {**metadata, "masks": described}
+    if prepared.calibrated is not None and prepared.calibrated.units:
+        units = {name: each.document for name, each in prepared.calibrated.units.items()}
+        metadata = {**metadata, "features": units}
     let_go(constants(prepared.source))
     signed = options.target.signature
     loop: Loop = "while-variable" if options.form == "while-variable" else "while"
@@ -230,12 +237,15 @@ def _calibrated(
         inputs = wide
     masks: tuple[MaskInput, ...] = ()
     samples = dict(calibration)
-    front = None
+    front, units = None, dict[str, FeatureUnits]()
     if options.io == "float32":
         front, graph, samples = float_front(graph, samples)
+    elif options.by_feature:
+        graph, masks = lift_masks(graph)
+        units, graph, samples = split_units(graph, without_masked_steps(graph, with_masks(samples, masks)))
     graph = fold_ahead(graph, samples)
     graph = map_bodies(divide_by_reciprocal(graph), divide_by_reciprocal)
-    if options.io != "float32":
+    if options.io != "float32" and not options.by_feature:
         graph, masks = lift_masks(graph)
         samples = without_masked_steps(graph, with_masks(samples, masks))
     if not recordings:
@@ -269,7 +279,7 @@ def _calibrated(
     statistics = calibrate(graph, samples, recordings=recordings)
     if body == "int16" and target.bias_columns:
         graph, statistics = fold_biases(graph, statistics)
-    return Calibrated(graph, statistics, plan, front, masks)
+    return Calibrated(graph, statistics, plan, front, masks, units)
 
 
 _TABLES = (

@@ -189,7 +189,7 @@ def convert(
     samples = _calibration(calibration, read)
     inputs = samples.inputs if samples is not None and options.scheme in INTEGER_SCHEMES else None
     ends = input_type(options.io, read.graph, inputs, fixed=io is not None or "Ethos-U" in libraries)
-    options = replace(options, io=one_of("io", ends.io, IOS))
+    options = replace(options, io=one_of("io", ends.io, IOS), by_feature=ends.by_feature)
     odd = calibration_notes(read.graph, inputs) if inputs is not None else ()
     limit = _limit(max_error, options.scheme, strict=strict, measure=measure)
     recordings = samples.recordings if samples is not None and options.stream is not None else 0
@@ -238,7 +238,7 @@ def convert(
             *(samples.notes if samples is not None else ()),
             *odd,
             *(side_notes(prepared.calibrated, wide) if prepared.calibrated is not None else ()),
-            *ends.notes,
+            *ends.notes(prepared.calibrated.units if prepared.calibrated is not None else ()),
             *not_opened,
             *told(measured, precision, limit, _better(options)),
         ),

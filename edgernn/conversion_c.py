@@ -16,6 +16,7 @@ from edgernn.converters.c.reference import evaluate_reals
 from edgernn.converters.keras.reader import read_model
 from edgernn.errors import InputError, one_of
 from edgernn.explanation import check_explainable, explanation
+from edgernn.feature_units import FeatureUnits
 from edgernn.input_types import input_type
 from edgernn.measuring import keep_aside, measured_distances, told
 from edgernn.owned_folder import check_folder, write_folder
@@ -82,18 +83,19 @@ def convert_c(
     if samples is not None and measure:
         report("measuring what its precision costs")
         used, aside = keep_aside(samples)
-        calibrated = calibrate_c(read.graph, wanted_io, kept, used.inputs, used.recordings)
+        calibrated = calibrate_c(read.graph, wanted_io, kept, used.inputs, used.recordings, by_feature=ends.by_feature)
         found = evaluate_reals(calibrated.integers(), calibrated.inputs(aside.inputs), read.outputs)
         measured = measured_distances(read, aside, found, "its arithmetic in NumPy", aside=used is not samples)
         if explain:
             harmed = Subject.of(calibrated, frozenset(), MICRO.costs).harmed(calibrated.inputs(aside.inputs))
     report("compiling" if samples is None else f"calibrating with {samples.count} samples and compiling")
-    explained, masks = None, tuple[MaskInput, ...]()
+    explained, masks, units = None, tuple[MaskInput, ...](), dict[str, FeatureUnits]()
     if samples is None:
         graph = lower_float(read.graph)
     else:
-        calibrated = calibrate_c(read.graph, wanted_io, kept, samples.inputs, samples.recordings)
-        graph, masks = calibrated.whole(), calibrated.masks
+        inputs, recordings = samples.inputs, samples.recordings
+        calibrated = calibrate_c(read.graph, wanted_io, kept, inputs, recordings, by_feature=ends.by_feature)
+        graph, masks, units = calibrated.whole(), calibrated.masks, dict(calibrated.units)
         if explain:
             aside_too = measured is not None and measured.aside
             settings = Settings(scheme, "c", wanted_io, kept, MAX_ERROR, widens=False, aside=aside_too)
@@ -101,7 +103,7 @@ def convert_c(
     hop, lookahead = (streams.hop, streams.lookahead) if streams is not None else (None, 0)
     if streams is not None:
         streams.apply(graph)  # refuses what has no step, which is otherwise only noted
-    program = write_functions(graph, prefix, masks, hop, lookahead)
+    program = write_functions(graph, prefix, masks, hop, lookahead, units)
     about = {
         "version": __version__,
         "source": read.source_hash[:16],
@@ -133,7 +135,7 @@ def convert_c(
             *read.notes,
             *(samples.notes if samples is not None else ()),
             *odd,
-            *ends.notes,
+            *ends.notes(units),
             *(note_of(called, prefix) if name is None else ()),
             *([f"there is no step function: {program.no_step}."] if program.step is None else []),
             *told(measured, None, None),

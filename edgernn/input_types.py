@@ -5,18 +5,21 @@ The harm is measured, on the float model: what its outputs differ by where only 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edgernn.graph import Graph, Value
 from edgernn.passes import lift_masks, without_masked_steps
+from edgernn.passes.readers import exchanged, readers
 from edgernn.reference import evaluate
 
 LIMIT = 0.01  # of the outputs' spread: beyond, inputs become float32 where nobody asked for another type
 _STEPS = {"int8": 255, "int16": 65534}
-_SUSPECT = 128  # steps in a feature's range, with less of which the harm is measured; it costs two runs of the model
+# Steps in a feature's range, with less of which the harm is measured, by two runs of the model. Of 16 bits fewer
+# would do for the input, but the weights that make up for the units have 8 bits: their harm is measured too.
+_SUSPECT = {"int8": 128, "int16": 2048}
 _SAMPLES = 64
 _ROOM = {"int8": 1.0, "int16": 2.0}  # by which a 16-bit scale holds more than was seen
 
@@ -42,8 +45,9 @@ class Harm:
     def __str__(self) -> str:
         """A clause that says why."""
         steps = f"{self.steps:.0f}" if self.steps >= 1 else "less than one"
+        weights = " and the 8-bit weights behind it" if self.dtype == "int16" else ""
         return (
-            f"{self.dtype} over all features of input '{self.input}' leaves feature {self.feature} {steps} of "
+            f"{self.dtype} over all features of input '{self.input}'{weights} leaves feature {self.feature} {steps} of "
             f"{_STEPS[self.dtype]:,} steps, which costs {100 * self.error:.2g} % of the outputs' spread"
         )
 
@@ -55,17 +59,39 @@ class InputType:
     Attributes:
         io: the type.
         reason: why it is another than the usual one, a sentence; empty where it is not.
-        notes: what a type that the user asked for costs.
+        harm: what the type that the user asked for costs, if that is too much.
     """
 
     io: str
     reason: str = ""
-    notes: tuple[str, ...] = ()
+    harm: Harm | None = None
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """The reason, if there is one."""
         return (self.reason,) if self.reason else ()
+
+    @property
+    def by_feature(self) -> bool:
+        """Whether features are to be rounded one by one, where that can be."""
+        return self.harm is not None
+
+    def notes(self, units: Collection[str]) -> tuple[str, ...]:
+        """What the user must know of a type that they asked for.
+
+        Args:
+            units: inputs whose features are rounded one by one.
+        """
+        if self.harm is None:
+            return ()
+        if self.harm.input not in units:
+            return (f"{self.harm}: give float32 inputs (--io float32), or scale the features alike.",)
+        names = ", ".join(f"'{name}'" for name in units)
+        return (
+            f"{self.harm}. So the features of {names} have a scale and an offset each, which whoever rounds them must "
+            "apply: the header of C and docs/quantization.md say how; verify, deploy and StreamingSession do it. "
+            "--io float32 needs none.",
+        )
 
 
 def input_type(usual: str, graph: Graph, samples: Mapping[str, np.ndarray] | None, *, fixed: bool) -> InputType:
@@ -81,7 +107,7 @@ def input_type(usual: str, graph: Graph, samples: Mapping[str, np.ndarray] | Non
     if harm is None or harm.error <= LIMIT:
         return InputType(usual)
     if fixed:
-        return InputType(usual, notes=(f"{harm}: give float32 inputs (--io float32), or scale the features alike.",))
+        return InputType(usual, harm=harm)
     return InputType("float32", f"inputs and outputs are float32: {harm}; --io {usual} keeps {usual}.")
 
 
@@ -104,7 +130,7 @@ def input_harm(graph: Graph, samples: Mapping[str, np.ndarray], dtype: str) -> H
     for value in graph.inputs:
         if value.dtype == "float32" and value.shape and value.shape[-1] > 1:
             steps = feature_steps(value, given[value.name], dtype)
-            if np.nanmin(steps, initial=np.inf) < _SUSPECT:
+            if np.nanmin(steps, initial=np.inf) < _SUSPECT[dtype]:
                 suspects[value] = steps
     if not suspects:
         return None
@@ -114,10 +140,24 @@ def input_harm(graph: Graph, samples: Mapping[str, np.ndarray], dtype: str) -> H
     for value, steps in suspects.items():
         scale = _scale(given[value.name], dtype)
         rounded = {**few, value.name: (np.round(few[value.name] / scale) * scale).astype("f4")}
-        error = max(_error(answers, exact[name]) for name, answers in evaluate(graph, rounded).items())
+        coarse = _with_coarse_weights(graph, value) if dtype == "int16" else graph
+        error = max(_error(answers, exact[name]) for name, answers in evaluate(coarse, rounded).items())
         worst = int(np.nanargmin(steps))
         found.append(Harm(value.name, dtype, worst, float(steps[worst]), error))
     return max(found, key=lambda harm: harm.error)
+
+
+def _with_coarse_weights(graph: Graph, value: Value) -> Graph:
+    """The graph with the weights that multiply an input rounded to 8 bits, with a scale for each row."""
+    changed = {}
+    for reader in readers(graph, value):
+        weights = reader.weights.reshape(len(reader.weights), -1)
+        step = np.maximum(np.abs(weights).max(axis=1, keepdims=True) / 127, 1e-30)
+        inputs, kernel = list(reader.node.inputs), reader.node.inputs[reader.kernel]
+        rounded = (np.round(weights / step) * step).reshape(kernel.shape).astype("f4")
+        inputs[reader.kernel] = replace(kernel, data=rounded)
+        changed[reader.node] = replace(reader.node, inputs=tuple(inputs))
+    return exchanged(graph, changed)
 
 
 def feature_steps(value: Value, array: np.ndarray, dtype: str) -> np.ndarray:

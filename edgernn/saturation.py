@@ -62,6 +62,7 @@ def input_saturation(artifact: Artifact, pairs: Pairs, samples: Samples) -> list
         if inner.scale and info.name in pairs.inputs:
             low, high = inner.limits
             values = samples.inputs[pairs.inputs[info.name]]
+            values = values if inner.units is None else inner.units.apply(values)
             found.append(Saturation(info.name, low, high, beyond(values, low, high, 0.5 * inner.scale)))
     return found
 

@@ -153,7 +153,11 @@ def test_unknown_steps_are_asked_for() -> None:
 @pytest.mark.parametrize(
     ("options", "message", "hint"),
     [
-        ({"quantize": "int9"}, "scheme: must be one of float32, .*int16x8. Found: 'int9'", "did you mean 'int8'?"),
+        (
+            {"quantize": "int9"},
+            "scheme: must be one of float32, .*int16x8, auto. Found: 'int9'",
+            "did you mean 'int8'?",
+        ),
         ({"target": "fone"}, "target: must be one of phone, micro. Found: 'fone'", "did you mean 'phone'?"),
         ({"form": "whyle"}, "form: must be one of while, .*. Found: 'whyle'", "did you mean 'while'?"),
         ({"clip": "percent"}, "clip: must be one of .*. Found: 'percent'", "did you mean 'percentile'?"),

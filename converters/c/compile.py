@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -18,6 +18,7 @@ from edgernn.converters.c.floats import KERNELS, FloatElements
 from edgernn.converters.c.loop import write_initial
 from edgernn.converters.c.program import C_TYPES, Constants, Lines, Pool, Slot
 from edgernn.converters.c.rules import CArithmetic
+from edgernn.feature_units import FeatureUnits
 from edgernn.graph import Graph, Value, map_bodies
 from edgernn.graph.verify import verify
 from edgernn.passes import (
@@ -33,6 +34,7 @@ from edgernn.passes import (
     lift_masks,
     separate_operands,
     simplify,
+    split_units,
     stream,
     without_masked_steps,
 )
@@ -72,6 +74,7 @@ class Program:
         masks: inputs that the caller must compute.
         streamed: what `step` computes.
         slots: where its states lie.
+        units: of the features of inputs that the caller must round one by one.
     """
 
     graph: Graph
@@ -84,6 +87,7 @@ class Program:
     masks: tuple[MaskInput, ...]
     streamed: Streamed | None
     slots: tuple[Slot, ...] = ()
+    units: Mapping[str, FeatureUnits] = field(default_factory=dict)
 
 
 def lower(
@@ -132,22 +136,33 @@ def _simplified(graph: Graph) -> Graph:
 
 
 def calibrate_c(
-    graph: Graph, io: CIo, clip: ClipMethod, calibration: Mapping[str, np.ndarray], recordings: int = 0
+    graph: Graph,
+    io: CIo,
+    clip: ClipMethod,
+    calibration: Mapping[str, np.ndarray],
+    recordings: int = 0,
+    *,
+    by_feature: bool = False,
 ) -> Calibrated:
     """What the integers of C are made from; the arguments are those of `lower`.
+
+    With `by_feature` the caller rounds the features of inputs one by one.
 
     Raises:
         GraphError: the graph is not sound.
     """
     graph = _simplified(graph)
     samples = dict(calibration)
-    front = None
+    front, units = None, dict[str, FeatureUnits]()
+    masks: tuple[MaskInput, ...] = ()
     if io == "float32":
         front, graph, samples = float_front(graph, samples)
+    elif by_feature:
+        graph, masks = lift_masks(graph)
+        units, graph, samples = split_units(graph, without_masked_steps(graph, with_masks(samples, masks)))
     graph = fold_ahead(graph, samples)
     graph = map_bodies(divide_by_reciprocal(graph), divide_by_reciprocal)
-    masks: tuple[MaskInput, ...] = ()
-    if io != "float32":
+    if io != "float32" and not by_feature:
         graph, masks = lift_masks(graph)
         samples = without_masked_steps(graph, with_masks(samples, masks))
     if not recordings:
@@ -169,11 +184,16 @@ def calibrate_c(
         largest_sum=LARGEST_SUM,
         power_of_two=True,
     )
-    return Calibrated(graph, calibrate(graph, samples, recordings=recordings), plan, front, masks)
+    return Calibrated(graph, calibrate(graph, samples, recordings=recordings), plan, front, masks, units)
 
 
 def write_functions(
-    graph: Graph, prefix: str, masks: tuple[MaskInput, ...] = (), hop: int | None = None, lookahead: int = 0
+    graph: Graph,
+    prefix: str,
+    masks: tuple[MaskInput, ...] = (),
+    hop: int | None = None,
+    lookahead: int = 0,
+    units: Mapping[str, FeatureUnits] | None = None,
 ) -> Program:
     """The C functions of a lowered graph.
 
@@ -183,6 +203,7 @@ def write_functions(
         masks: inputs that the caller must compute.
         hop: frames per step; None takes the fewest possible.
         lookahead: frames that an answer may be late.
+        units: of the features of inputs that the caller must round one by one.
 
     Raises:
         GraphError: the graph is not sound.
@@ -197,7 +218,7 @@ def write_functions(
     try:
         streamed = stream(graph, hop, lookahead)
     except NoStreamError as error:
-        return Program(graph, constants, run, None, (), str(error).rstrip("."), states, masks, None)
+        return Program(graph, constants, run, None, (), str(error).rstrip("."), states, masks, None, (), units or {})
     verify(streamed.graph)
     slots = [states.take(C_TYPES[state.value.dtype], math.prod(state.value.shape)) for state in streamed.states]
     return Program(
@@ -211,6 +232,7 @@ def write_functions(
         masks=masks,
         streamed=streamed,
         slots=tuple(slots),
+        units=units or {},
     )
 
 

@@ -135,6 +135,9 @@ def _context(
             "frame": frames[each.role],
             "scale": each.scale,
             "zero_point": each.zero_point,
+            "units": _units(program, each),
+            "least": int(np.iinfo(each.value.dtype).min) if each.scale else 0,
+            "most": int(np.iinfo(each.value.dtype).max) if each.scale else 0,
             "ids": tables.get(each.value, 0),
         }
         for each in (*inputs, *outputs)
@@ -182,6 +185,16 @@ def _context(
         "outputs": [{"count": frames[each.role] or each.size, "real": _real(each, name)} for each in outputs],
         "example": _example(name, used, arguments, streamed),
     }
+
+
+def _units(program: Program, each: Described) -> dict[str, Any] | None:
+    """Arrays of what the integers of each feature stand for, where features have their own."""
+    units, quantization = program.units.get(each.name), each.value.quantization
+    if units is None or quantization is None or each.role[0] != "x":
+        return None
+    scales = quantization.scale / np.array(units.factor)
+    arrays = {"scale": scales, "offset": np.array(units.offset)}
+    return {name: _array(name, array.astype(np.float32)) for name, array in arrays.items()}
 
 
 def _parameters(inputs: list[Described], outputs: list[Described], scratch: str, frames: Mapping[str, int]) -> str:
@@ -249,14 +262,16 @@ def _description(
     def tensor(each: Described) -> dict[str, Any]:
         scale = each.value.quantization.scale if each.value.quantization is not None else 0.0
         shape, dtype = list(each.value.shape), each.value.dtype
-        rows = {"rows": tables[each.value]} if each.value in tables else {}  # the C reads whatever ids say
+        more: dict[str, Any] = {"rows": tables[each.value]} if each.value in tables else {}  # the C reads any ids
+        if _units(program, each) is not None:
+            more["features"] = program.units[each.name].document
         return {
             "name": each.name,
             "shape": shape,
             "dtype": dtype,
             "scale": scale,
             "zero_point": each.zero_point,
-            **rows,
+            **more,
         }
 
     run_scratch = _largest([program.run.scratch]).bytes

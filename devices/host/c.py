@@ -23,6 +23,7 @@ from edgernn import guarded
 from edgernn.devices.host import c_library
 from edgernn.devices.host.session import Array, Opening, Runtime, TensorInfo
 from edgernn.errors import EnvironmentProblem, InputError
+from edgernn.feature_units import read_units
 from edgernn.owned_folder import MANIFEST, listed_files, recover
 
 SCHEMA = "edgernn.c"
@@ -114,8 +115,9 @@ def read_c_project(folder: str | os.PathLike[str]) -> CProject:
 def _info(tensor: Mapping[str, Any]) -> TensorInfo:
     shape = (1, *(int(size) for size in tensor["shape"]))
     np.dtype(tensor["dtype"])
+    scale, zero_point = float(tensor["scale"]), int(tensor["zero_point"])
     return TensorInfo(
-        str(tensor["name"]), shape, str(tensor["dtype"]), float(tensor["scale"]), int(tensor["zero_point"])
+        str(tensor["name"]), shape, str(tensor["dtype"]), scale, zero_point, read_units(tensor.get("features"))
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from edgernn.converters.tflite.file import FileTensor, TfliteFile
 from edgernn.converters.tflite.reader import read_tflite
 from edgernn.errors import InputError
+from edgernn.feature_units import FeatureUnits, read_units
 
 if TYPE_CHECKING:
     from edgernn.devices.host.c import CProject
@@ -33,6 +34,8 @@ class TensorInfo:
         dtype: NumPy's name of its type.
         scale: what one unit of an integer stands for; 0 if the numbers stand for themselves.
         zero_point: the integer that stands for 0.
+        units: of the features of an input that are rounded one by one; `scale` and `zero_point` are then of
+            (x - offset) * factor.
     """
 
     name: str
@@ -40,20 +43,23 @@ class TensorInfo:
     dtype: str
     scale: float
     zero_point: int
+    units: FeatureUnits | None = None
 
     def quantize(self, real: Array) -> Array:
         """Real numbers as the tensor takes them: rounded and saturated, or only cast if it has no scale."""
         if not self.scale:
             return real.astype(self.dtype)
         limits = np.iinfo(self.dtype)
-        integers = np.round(real.astype(np.float64) / self.scale) + self.zero_point
+        shared = real.astype(np.float64) if self.units is None else self.units.apply(real)
+        integers = np.round(shared / self.scale) + self.zero_point
         return np.clip(integers, limits.min, limits.max).astype(self.dtype)
 
     def dequantize(self, values: Array) -> Array:
         """The real numbers, float32, that a tensor's values stand for."""
         if not self.scale:
             return values.astype(np.float32)
-        return ((values.astype(np.float64) - self.zero_point) * self.scale).astype(np.float32)
+        shared = (values.astype(np.float64) - self.zero_point) * self.scale
+        return (shared if self.units is None else self.units.undo(shared)).astype(np.float32)
 
     def noise(self, seed: int = 0) -> Array:
         """An input to measure with: standard normal numbers where those make sense, else ones of a mask, zeros of ids.
@@ -64,11 +70,15 @@ class TensorInfo:
             return np.ones(self.shape, np.bool_)
         if not self.scale and not self.dtype.startswith("float"):
             return np.zeros(self.shape, self.dtype)
-        return self.quantize(np.random.default_rng(seed).standard_normal(self.shape).astype(np.float32))
+        noise = np.random.default_rng(seed).standard_normal(self.shape).astype(np.float32)
+        return replace(self, units=None).quantize(noise)
 
     @property
     def limits(self) -> tuple[float, float]:
-        """The smallest and largest real number that the tensor can hold; infinite for one without a scale."""
+        """The smallest and largest real number that the tensor can hold; infinite for one without a scale.
+
+        Of an input whose features have units they are those of (x - offset) * factor.
+        """
         if not self.scale:
             return -np.inf, np.inf
         ends = np.iinfo(self.dtype)
@@ -168,11 +178,14 @@ def open_session(
 def tensor_infos(file: TfliteFile, *, outputs: bool = False) -> tuple[TensorInfo, ...]:
     """The artifact's inputs or outputs, as the file describes them, under unique names."""
     indices = file.main.outputs if outputs else file.main.inputs
+    units = file.own.get("features", {})
+    units = units if isinstance(units, Mapping) else {}
     found: dict[str, TensorInfo] = {}
     for position, (index, name) in enumerate(zip(indices, file.names(indices, outputs=outputs), strict=True)):
         if not name or name in found:
             name = f"{name or ('output' if outputs else 'input')}_{position}"
-        found[name] = tensor_info(name, file.main.tensors[index])
+        info = tensor_info(name, file.main.tensors[index])
+        found[name] = info if outputs or not info.scale else replace(info, units=read_units(units.get(name)))
     return tuple(found.values())
 
 

@@ -69,5 +69,10 @@ def feed_of(artifact: Artifact) -> Feed:
             f"artifact: must have one input, the numbers of a frame. Found: {len(fed)}: {names}.",
             hint="join the inputs in the model; or call the artifact from a program of your own.",
         )
+    if fed[0].units is not None:
+        raise InputError(
+            f"artifact: must have one scale for all of input '{fed[0].name}'. Found: one for each feature.",
+            hint="convert with --io float32; or call the artifact from a program of your own.",
+        )
     # Answers come first among the outputs, states after them.
     return Feed(stream, fed[0], tuple(inputs), tuple(zip(outputs, answers, strict=False)), masks)

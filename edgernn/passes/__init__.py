@@ -2,6 +2,7 @@
 
 from edgernn.graph import Graph, map_bodies
 from edgernn.passes.block import block_steps
+from edgernn.passes.by_feature import split_units
 from edgernn.passes.decompose import decompose_functions, divide_by_reciprocal
 from edgernn.passes.even import even_rows
 from edgernn.passes.fold import fold_scales
@@ -37,6 +38,7 @@ __all__ = [
     "separate_operands",
     "simplify",
     "split_front",
+    "split_units",
     "stream",
     "unroll",
     "without_masked_steps",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from edgernn.calibration import Statistics
+from edgernn.feature_units import FeatureUnits
 from edgernn.graph import Graph
 from edgernn.passes import MaskInput
 from edgernn.passes.front import Front
@@ -26,6 +27,7 @@ class Calibrated:
         plan: the choices.
         front: what stays float ahead of the graph, of a model with float inputs and outputs; else None.
         masks: inputs that the caller must compute.
+        units: of the features of inputs that the caller must round one by one.
     """
 
     graph: Graph
@@ -33,6 +35,7 @@ class Calibrated:
     plan: Plan
     front: Front | None
     masks: tuple[MaskInput, ...]
+    units: Mapping[str, FeatureUnits] = field(default_factory=dict)
 
     def integers(self, wide: frozenset[str] = frozenset()) -> Graph:
         """The integer graph.
@@ -53,7 +56,10 @@ class Calibrated:
 
     def inputs(self, samples: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Samples `[samples, *shape]` per input of the model as the graph takes them: with masks, behind the front."""
-        return with_masks(samples, self.masks) if self.front is None else self.front.evaluate(samples)
+        if self.front is not None:
+            return self.front.evaluate(samples)
+        changed = {name: units.apply(samples[name]).astype("f4") for name, units in self.units.items()}
+        return {**with_masks(samples, self.masks), **changed}
 
 
 def with_masks(samples: Mapping[str, np.ndarray], masks: Iterable[MaskInput]) -> dict[str, np.ndarray]:

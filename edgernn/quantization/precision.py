@@ -145,7 +145,8 @@ def choose(
             found = attribute(integers, floats, arithmetic, costs, inputs, known, every=False)
             parts = [group.part for group in found]
             coarse = tuple(part for part in parts if part.weights and part.widened and part.error > _COARSE * limit)
-            picked, spent = _picked(parts, goal, allowed, wide | fixed)
+            free = [part for part in parts if part.widened.isdisjoint(fixed)]
+            picked, spent = _picked(free, goal, allowed, wide)
             if not picked:
                 break
             wide = wide.union(*(part.widened for part in picked))

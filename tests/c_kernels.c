@@ -20,7 +20,7 @@ enum { MATVEC, ROUND_HIGH, ROUND_SHIFT, SATURATE, TABLE, DIVIDE, FROM_FLOAT, POW
 
 static EDGERNN_WORD_ALIGNED int8_t weights[MOST_WEIGHTS];
 static EDGERNN_WORD_ALIGNED int16_t halves[MOST_NUMBERS];
-static int16_t table[257], more_halves[MOST_NUMBERS];
+static int16_t table[258], more_halves[MOST_NUMBERS];
 static int32_t words[MOST_NUMBERS], more_words[MOST_NUMBERS];
 static float floats[MOST_NUMBERS], more_floats[MOST_NUMBERS];
 #if defined(ON_HOST) || defined(__aarch64__)
@@ -79,7 +79,7 @@ static void from_float(int count) {
 
 static void softmax(int count) {
   take(halves, count, sizeof(int16_t));
-  take(table, 257, sizeof(int16_t));
+  take(table, 258, sizeof(int16_t));
   edgernn_softmax_s16(more_halves, halves, count, table);
   give(more_halves, count, sizeof(int16_t));
 }

@@ -24,6 +24,7 @@ from c_kernels import (
 )
 from conftest import require_system
 
+from edgernn.converters.c import reference
 from edgernn.converters.c.packing import (
     pack_f32,
     pack_s8,
@@ -31,6 +32,7 @@ from edgernn.converters.c.packing import (
     unpack_s8,
 )
 from edgernn.devices.emulators.running import run
+from edgernn.graph import Quantization, Value
 
 FORMS = {
     "plain": (["-mno-avx2", "-DEDGERNN_PORTABLE"], ()),
@@ -63,6 +65,18 @@ def test_the_small_functions_are_their_definitions_in_numpy(kernels: Kernels) ->
     check_powers(kernels)
     check_softmax(kernels)
     check_conversions_from_float(kernels)
+
+
+@pytest.mark.parametrize("bits", [16, 15, 13, 11])
+def test_a_softmax_knows_logits_that_are_farther_apart_than_either_is_from_zero(bits: int) -> None:
+    scale = 2.0**-bits
+    x = np.random.default_rng(bits).integers(-32768, 32768, (200, 4))
+    x[0] = 32767, -32768, 0, -1
+    value = Value("x", (4,), "int16", quantization=Quantization((scale,)))
+    powers = np.exp((x - x.max(-1, keepdims=True)) * scale)
+    exact = powers / powers.sum(-1, keepdims=True)
+    chords = (256 * scale) ** 2 / 8  # how far a line between two entries is from the exponential at most
+    assert np.abs(reference._softmax(value, x) / 32768 - exact).max() < chords + 2.0**-14
 
 
 def test_the_float_product_is_near_the_real_one(kernels: Kernels) -> None:

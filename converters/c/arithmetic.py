@@ -24,7 +24,7 @@ def sat16(v: Array) -> Array:
 
 
 def interpolate(table: Array, x: Array) -> Array:
-    """The table's value at the int16 x, edgernn_table in C: 257 entries, 256 integers apart, linear between them."""
+    """The table's value at x, from -32768, edgernn_table in C: entries 256 integers apart, linear between them."""
     at = np.asarray(x, "i8") + 32768
     piece, rest = at >> 8, at & 255
     entries = table.astype("i8")

@@ -258,8 +258,8 @@ def _softmax(source: Value, x: Array) -> Array:
     """E = exp(x - max) from a table, in 15 bits; y = E / sum(E), rounded."""
     assert source.quantization is not None, "the quantizer gives it a scale"
     wide = x.astype("i8")
-    below = np.maximum(wide - wide.max(-1, keepdims=True), -32768)
-    powers = interpolate(exponential_table(source.quantization.scale).entries, below)
+    below = wide - wide.max(-1, keepdims=True)
+    powers = interpolate(exponential_table(source.quantization.scale).entries, below + 32768)
     return sat16(divide_rounded(powers << SOFTMAX_BITS, powers.sum(-1, keepdims=True)))
 
 

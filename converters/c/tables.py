@@ -49,8 +49,11 @@ def function_table(node: Node) -> FunctionTable:
 
 
 def exponential_table(scale: float) -> FunctionTable:
-    """Exp(x) for x <= 0 in units of 2^-15, for a softmax over logits of that scale."""
-    at = np.minimum((np.arange(ENTRIES) * STEP - 32768) * scale, 0.0)
+    """Exp(x) in units of 2^-15 from -65536 to 0, the differences of two logits of that scale.
+
+    One entry more than a function's: at 0 itself a line begins too.
+    """
+    at = np.minimum((np.arange(ENTRIES + 1) * STEP - 65536) * scale, 0.0)
     return FunctionTable(_integers(np.exp(at) * 32768))
 
 

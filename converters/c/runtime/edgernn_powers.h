@@ -44,14 +44,13 @@ static inline int32_t edgernn_root(const EDGERNN_FLASH int16_t *table, int32_t x
   return edgernn_scaled(edgernn_between(table, (positive << up) - 8192, 7), shift - (up >> 1));
 }
 
-/* y = exp(x) / sum(exp(x)) in units of 2^-15, by a table of exp that begins at -32768; up to 32768 numbers. */
+/* y = exp(x) / sum(exp(x)) in units of 2^-15, by a table of exp that begins at -65536; up to 32768 numbers. */
 static inline void edgernn_softmax_s16(int16_t *y, const int16_t *x, int count, const EDGERNN_FLASH int16_t *table) {
   int32_t largest = x[0];
   uint32_t sum = 0;
   for (int k = 1; k < count; ++k) largest = x[k] > largest ? x[k] : largest;
   for (int k = 0; k < count; ++k) {
-    const int32_t below = x[k] - largest;
-    const int32_t power = edgernn_table(table, below < -32768 ? -32768 : below);
+    const int32_t power = edgernn_table(table, x[k] - largest + 32768);
     y[k] = (int16_t)power;
     sum += (uint32_t)power;
   }

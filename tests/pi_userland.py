@@ -34,6 +34,7 @@ class Kind:
         cpu: that it emulates.
         features: flags of the processor.
         version: of the architecture.
+        compiler: for it, that this machine needs.
         packages: more that is needed there.
     """
 
@@ -42,23 +43,25 @@ class Kind:
     cpu: str
     features: str
     version: int
+    compiler: str
     packages: str = ""
 
 
-PI_64 = Kind("arm64", "qemu-aarch64-static", "cortex-a72", "fp asimd evtstrm crc32 cpuid", 8)
+PI_64 = Kind("arm64", "qemu-aarch64-static", "cortex-a72", "fp asimd evtstrm crc32 cpuid", 8, "aarch64-linux-gnu-gcc")
 PI_32 = Kind(
     "armhf",
     "qemu-arm-static",
     "cortex-a15",
     "half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt vfpd32 lpae evtstrm crc32",
     7,
+    "arm-linux-gnueabihf-gcc",
     ",python3-numpy",
 )
 
 
 def make_userland(folder: Path, kind: Kind = PI_64) -> str:
     """Make it, and give the command that runs `$SSH_ORIGINAL_COMMAND` in it."""
-    for program in ("mmdebstrap", "proot", kind.qemu):
+    for program in ("mmdebstrap", "proot", kind.qemu, kind.compiler):
         require_system(program)
     words = ["mmdebstrap", "--quiet", "--variant=extract", f"--architectures={kind.debian}"]
     words += [f"--include={_PACKAGES}{kind.packages}", "bookworm", str(folder), _SOURCE]

@@ -14,6 +14,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "aarch64-linux-gnu-addr2line": ("binutils-aarch64-linux-gnu",),
     "aarch64-linux-gnu-gcc": _AARCH64,
     "adb": ("adb",),
+    "arm-linux-gnueabihf-gcc": ("gcc-arm-linux-gnueabihf", "libc6-dev-armhf-cross"),
     "arm-none-eabi-addr2line": ("binutils-arm-none-eabi",),
     "arm-none-eabi-gcc": _ARM,
     "arm-none-eabi-size": ("binutils-arm-none-eabi",),

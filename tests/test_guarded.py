@@ -141,6 +141,7 @@ def test_a_child_that_served_before_is_not_believed_when_it_dies(tmp_path: Path)
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("children")
 def test_a_child_that_gets_no_processor_is_waited_for() -> None:
     child = guarded.Child()
     os.kill(child.pid, signal.SIGSTOP)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from streamed_models import Array, fixed
 from test_stream_pass import STEPS, residual
 
 import edgernn
+from edgernn.devices.host.c import compile_library, find_compiler, read_c_project
 from edgernn.errors import InputError
 
 
@@ -114,18 +117,52 @@ def test_a_million_steps_neither_leak_nor_drift_from_a_float_stream(way: str, tm
     }
     edgernn.convert(tmp_path / "m.keras", tmp_path / "s", quantize="int8", calibration=samples, **options[way])
     edgernn.convert(tmp_path / "m.keras", tmp_path / "f", format="c", name="model")
-    ours = edgernn.StreamingSession(tmp_path / "s", way)
-    reference = edgernn.StreamingSession(tmp_path / "f")
+    ours = in_process(tmp_path / "s") if way == "c" else edgernn.StreamingSession(tmp_path / "s", way).step
+    reference = in_process(tmp_path / "f")
     random = np.random.default_rng(11)
     count, chunk = 1_000_000, 10_000
     errors, memory = [], []
     for _ in range(count // chunk):
         frames = random.standard_normal((chunk, 3)).astype("f4")
-        worst = [np.abs(ours.step(frame) - reference.step(frame)).mean() for frame in frames]
+        worst = [np.abs(ours(frame) - reference(frame)).mean() for frame in frames]
         errors.append(float(np.mean(worst)))
         memory.append(resident_kib())
     assert np.mean(errors[-10:]) <= 1.1 * np.mean(errors[:10])
     assert memory[-1] - memory[len(memory) // 10] < 1024
+
+
+@pytest.mark.slow
+def test_a_session_of_c_does_not_leak(tmp_path: Path) -> None:
+    _, _, samples = fixed("every step", tmp_path / "m.keras")
+    edgernn.convert(
+        tmp_path / "m.keras", tmp_path / "c", quantize="int8", calibration=samples, format="c", name="model"
+    )
+    memory = []
+    with edgernn.StreamingSession(tmp_path / "c") as session:
+        for _ in range(10):
+            for frame in np.random.default_rng(11).standard_normal((2_000, 3)).astype("f4"):
+                session.step(frame)
+            memory.append(resident_kib())
+    assert memory[-1] - memory[2] < 1024
+
+
+def in_process(folder: Path) -> Callable[[Array], Array]:
+    """The stream of a folder of our own C, without a child process: the way there and back takes most of a step."""
+    project = read_c_project(folder)
+    compile_library(project, find_compiler(), folder / "model.so")
+    library = ctypes.CDLL(str(folder / "model.so"))
+    state, scratch = (ctypes.create_string_buffer(project.own[key] + 64) for key in ("state_bytes", "scratch_bytes"))
+    (given,), (found,) = project.inputs, project.outputs
+    x, y = (np.zeros(info.shape[2:], info.dtype) for info in (given, found))
+    arguments = (state, *(ctypes.c_void_p(array.ctypes.data) for array in (x, y)), scratch)
+    library.model_reset(state)
+
+    def step(frame: Array) -> Array:
+        x[...] = given.quantize(frame)
+        library.model_step(*arguments)
+        return found.dequantize(y)
+
+    return step
 
 
 def resident_kib() -> int:

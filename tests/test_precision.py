@@ -40,6 +40,7 @@ def lasting(units: int = 33) -> Any:
     """A memory that forgets one per cent a step: 8 bits of state lose what it should keep."""
     import keras
 
+    keras.utils.set_random_seed(0)
     random = np.random.default_rng(0)
     model = keras.Sequential(
         [
@@ -159,6 +160,25 @@ def test_a_group_is_measured_once_while_others_are_widened(monkeypatch: pytest.M
     some = attributed(frozenset([worst]), {}, every=False)
     assert len(ran) == len(some) < len(anew)
     assert sum(error != anew[name] for name, error in some.items()) <= 1
+
+
+@pytest.mark.parametrize("activation", ["linear", "softmax", "sigmoid"])
+def test_answers_beyond_those_that_calibration_saw_are_not_cut_off_on_a_phone(activation: str) -> None:
+    import keras
+
+    keras.utils.set_random_seed(5)
+    core, last = keras.layers.GRU(48), keras.layers.Dense(3, activation=activation, name="last")
+    model = keras.Sequential([keras.Input((40, 7), name="x"), core, last])
+    last.set_weights([4 * last.get_weights()[0], last.get_weights()[1]])
+    x = signal(400, 40, 7, 1)
+    logits = np.abs(core(x).numpy() @ last.get_weights()[0]).max(-1)
+    order = np.argsort(logits)
+    usual, unusual = x[order[:360]], x[order[-8:]]
+    assert logits[order[-8:]].mean() > 1.2 * logits[order[359]]
+    made = edgernn.convert(model, quantize="int8", calibration=usual)
+    truth, all_truths = model.predict(unusual, verbose=0), model.predict(x, verbose=0)
+    distance = float(np.sqrt(np.mean((litert(made.content, unusual) - truth) ** 2)) / all_truths.std())
+    assert distance < 0.06
 
 
 def test_with_nothing_rounded_it_is_the_float_model() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -138,14 +139,14 @@ def _of_bits(tensor: Tensor, settings: Settings) -> str:
         return f"{step}: --io int16 gives inputs{'' if settings.target == 'c' else ' and outputs'} 16 bits."
     if not settings.widens:
         return f"{step}: leave --strict out, and it gets 16 bits, or take --quantize int16x8."
-    return (
-        f"{step}: --max-error {_at_any_price(tensor):.1g} lets it have 16 bits, --quantize int16x8 gives them to all."
-    )
+    return f"{step}: --max-error {_at_any_price(tensor):g} lets it have 16 bits, --quantize int16x8 gives them to all."
 
 
 def _at_any_price(tensor: Tensor) -> float:
-    """The limit on the error with which this tensor is made finer, whatever that costs."""
-    return (tensor.error or 0.0) / STAGES[0][0]
+    """The limit on the error with which this tensor is made finer, whatever that costs; one digit, rounded down."""
+    limit = 0.95 * (tensor.error or 0.0) / STAGES[0][0]
+    digit = 10.0 ** math.floor(math.log10(max(limit, 1e-9)))
+    return float(f"{math.floor(limit / digit) * digit:.1g}")
 
 
 def _of_weights(tensor: Tensor, subject: Subject, settings: Settings) -> str:
@@ -169,7 +170,7 @@ def _of_weights(tensor: Tensor, subject: Subject, settings: Settings) -> str:
     least = float(sizes[sizes > 0].min()) / tensor.scale
     if len(_scales(value)) == 1 and len(rows) > 1 and least < _UNLIKE:
         fine = (
-            f"--max-error {_at_any_price(tensor):.1g} lets rows have a scale each"
+            f"--max-error {_at_any_price(tensor):g} lets rows have a scale each"
             if settings.widens
             else f"take {settings.finer}"
         )

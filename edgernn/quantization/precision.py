@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 
-from edgernn.graph import Graph
+from edgernn.graph import Graph, Scan
 from edgernn.quantization.arithmetic import Arithmetic
 from edgernn.quantization.calibrated import Calibrated
 from edgernn.quantization.parts import Costs, Group, Part, computed_numbers, groups_of, whole_cost
-from edgernn.quantization.simulated import Simulation, everything
+from edgernn.quantization.simulated import Simulation, everything, weights_of
 from edgernn.reference import Array, evaluate
 
 T = TypeVar("T")
@@ -28,6 +28,7 @@ _FEWEST = 8  # samples
 STAGES = ((10.0, math.inf), (3.0, 2.0), (1.0, 0.15))
 _WORTH = 0.8  # of the error before: what leaves more is not worth a conversion
 _NEGLIGIBLE = 0.05  # of all that is wrong, as squares: what errs less is not worth a conversion
+_ANSWERS = 0.05  # of all that is computed: what 16 bits may cost where the answers are made, without being asked for
 _ROOM = 0.9  # of the limit that the sum of what is left shall take, since errors only nearly add up as squares
 
 
@@ -134,7 +135,14 @@ def choose(
     expected = evaluate(floats, inputs)
     whole = whole_cost(integers, costs)
     error = before = spread_error(Simulation(integers, floats)(inputs, everything), expected)
-    best = Precision(frozenset(), error, before, ())
+    last = frozenset[str]()
+    if calibrated.front is not None:  # with other inputs and outputs the caller knows the type of the answers
+        last = _last(list(groups_of(integers, floats, arithmetic, costs)), floats, _ANSWERS * whole) - fixed
+    if last:
+        integers = make(last)
+        error = spread_error(Simulation(integers, floats)(inputs, everything), expected)
+    best = Precision(last, error, before, ())
+
     coarse: tuple[Part, ...] = ()
     for factor, budget in STAGES:
         goal, allowed = factor * limit, budget * whole
@@ -158,6 +166,33 @@ def choose(
                 best = Precision(wide, error, before, reasons)
         integers, error = make(best.wide), best.error
     return replace(best, coarse=coarse)
+
+
+def _last(groups: Sequence[Group], floats: Graph, allowed: float) -> frozenset[str]:
+    """What to widen so that answers have room: they are what they are made from, back to a product, outside of loops.
+
+    Answers go beyond what calibration saw more often than anything else, since each sample has one of them and not one
+    per step; and an answer that saturates is wrong by as much as it would have gone beyond. The few samples that are
+    kept aside hardly ever show it.
+
+    Args:
+        groups: of the integer graph.
+        floats: what it was made from.
+        allowed: what it may cost.
+    """
+    makers = {value: node for node in floats.nodes for value in node.outputs}
+    names, waiting = set[str](), list(floats.outputs)
+    while waiting:
+        value = waiting.pop()
+        node = makers.get(value)
+        if node is None or isinstance(node.operator, Scan):
+            continue
+        names.add(value.name)
+        if weights_of(node) is None:
+            waiting += [given for given in node.inputs if given.data is None]
+    parts = [group.part for group in groups if names.intersection(group.made) and group.part.widened]
+    affordable = sum(part.cost for part in parts) <= allowed
+    return frozenset[str]().union(*(part.widened for part in parts)) if affordable else frozenset()
 
 
 def enough(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:

@@ -108,7 +108,8 @@ def test_float_c_is_keras(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", models())
 def test_integer_c_is_the_definition_bit_for_bit(name: str, io: Any, tmp_path: Path) -> None:
     samples = built(name, tmp_path / "m.keras")
-    edgernn.convert(tmp_path / "m.keras", tmp_path / "model", format="c", quantize="int8", calibration=samples, io=io)
+    options: dict[str, Any] = {"format": "c", "quantize": "int8", "calibration": samples, "measure": False}
+    edgernn.convert(tmp_path / "m.keras", tmp_path / "model", io=io, **options)
     read = read_model(tmp_path / "m.keras")
     (value,) = read.graph.inputs
     graph, masks = lower(read.graph, "int8", io, "mse", {value.name: samples})
@@ -131,7 +132,8 @@ def test_integer_c_is_the_definition_bit_for_bit(name: str, io: Any, tmp_path: P
 def test_no_compiler_warns(name: str, compiler: tuple[str, ...], scheme: str, tmp_path: Path) -> None:
     require_system(compiler[0])
     samples = built(name, tmp_path / "m.keras")
-    edgernn.convert(tmp_path / "m.keras", tmp_path / "model", format="c", quantize=scheme, calibration=samples)
+    options: dict[str, Any] = {"format": "c", "quantize": scheme, "calibration": samples, "measure": False}
+    edgernn.convert(tmp_path / "m.keras", tmp_path / "model", **options)
     warnings = ["-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wvla", "-Werror"]
     source, binary = tmp_path / "model/src/model.c", tmp_path / "model.o"
     command = [*compiler, *warnings, "-O2", "-c", str(source), "-I", str(source.parent), "-o", str(binary)]
@@ -145,7 +147,8 @@ def test_no_compiler_warns(name: str, compiler: tuple[str, ...], scheme: str, tm
 @pytest.mark.parametrize("name", ["gru", "lstm", "stacked", "every step"])
 def test_steps_are_the_run_and_two_streams_do_not_disturb_each_other(name: str, scheme: str, tmp_path: Path) -> None:
     samples = built(name, tmp_path / "m.keras")
-    edgernn.convert(tmp_path / "m.keras", tmp_path / "model", format="c", quantize=scheme, calibration=samples)
+    options: dict[str, Any] = {"format": "c", "quantize": scheme, "calibration": samples, "measure": False}
+    edgernn.convert(tmp_path / "m.keras", tmp_path / "model", **options)
     project = read_c_project(tmp_path / "model")
     session = CSession(project)
     entry, exit_ = project.inputs[0], project.outputs[0]

@@ -232,7 +232,7 @@ def test_both_directions_are_told_apart_and_all_is_measured_on_samples_kept_asid
     import keras
 
     keras.utils.set_random_seed(1)
-    layers = [keras.Input((12, 6), name="x"), keras.layers.Bidirectional(keras.layers.LSTM(32, name="inner"))]
+    layers = [keras.Input((12, 6), name="x"), keras.layers.Bidirectional(keras.layers.LSTM(32), name="both")]
     model = keras.Sequential([*layers, keras.layers.Dense(2, name="y")])
     x = signal(80, 12, 6, 1)
     for options in ({}, {"target": "micro"}, {"format": "c"}, {"quantize": "int16x8"}):
@@ -241,7 +241,7 @@ def test_both_directions_are_told_apart_and_all_is_measured_on_samples_kept_asid
         assert found.measured.aside
         assert all(tensor.error is not None and tensor.beyond is not None for tensor in found.tensors)
         assert all(tensor.layer for tensor in found.tensors if tensor.kind != "input")
-        assert len({tensor.name for tensor in found.tensors if tensor.name.startswith("bidirectional/C")}) == 2
+        assert len({tensor.name for tensor in found.tensors if tensor.name.startswith("both/C")}) == 2
         errors = [tensor.error or 0 for tensor in found.tensors]
         assert errors == sorted(errors, reverse=True)
         together = float(np.linalg.norm(errors))

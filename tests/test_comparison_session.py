@@ -174,6 +174,7 @@ def wait_for(output: Path, pattern: str, process: subprocess.Popen[str]) -> None
     pytest.fail(f"there was no {pattern}")
 
 
+@pytest.mark.slow  # two minutes of training; what a second call measures again is tested above
 def test_killed_interrupted_and_continued(tmp_path: Path) -> None:
     output = tmp_path / "out"
     with child(output) as process:

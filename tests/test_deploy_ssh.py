@@ -123,6 +123,7 @@ def test_a_keras_model_is_converted_first(board: Sshd, capsys: pytest.CaptureFix
     assert found["runtime"].startswith("C, ")
 
 
+@pytest.mark.slow  # pip makes an environment on the board
 def test_packages_are_installed_where_they_are_missing(
     artifacts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

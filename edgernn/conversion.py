@@ -19,7 +19,7 @@ from edgernn.converters.keras.source import joined, read_source
 from edgernn.errors import InputError, one_of
 from edgernn.explanation import check_explainable, explanation
 from edgernn.files import atomic_write, check_writable
-from edgernn.input_types import input_type
+from edgernn.input_types import input_type, widened_inputs
 from edgernn.measuring import told
 from edgernn.opening import check_opens
 from edgernn.promises import keep_promise, promised
@@ -202,6 +202,7 @@ def convert(
         )
         options = replace(options, clip=rehearsed.clip)
     precision = rehearsed.precision if rehearsed is not None else None
+    reason = ends.reason or widened_inputs(options.io, read.graph, precision)
     report("compiling" if samples is None else f"calibrating with {samples.count} samples and compiling")
     fine, wide = (frozenset[str](), frozenset[str]()) if precision is None else (precision.fine, precision.wide)
     inputs = samples.inputs if samples is not None else None
@@ -233,7 +234,7 @@ def convert(
         clip=options.clip if options.scheme in INTEGER_SCHEMES else None,
         seconds=time.perf_counter() - start,
         notes=(
-            *ends.reasons,
+            *((reason,) if reason else ()),
             *read.notes,
             *(samples.notes if samples is not None else ()),
             *odd,
@@ -242,7 +243,7 @@ def convert(
             *not_opened,
             *told(measured, precision, limit, _better(options)),
         ),
-        io_reason=ends.reason,
+        io_reason=reason,
         measured=measured,
         precision=precision,
         explanation=explained,

@@ -13,6 +13,7 @@ import numpy as np
 from edgernn.graph import Graph, Value
 from edgernn.passes import lift_masks, without_masked_steps
 from edgernn.passes.readers import exchanged, readers
+from edgernn.quantization.precision import Precision
 from edgernn.reference import evaluate
 
 LIMIT = 0.01  # of the outputs' spread: beyond, inputs become float32 where nobody asked for another type
@@ -109,6 +110,25 @@ def input_type(usual: str, graph: Graph, samples: Mapping[str, np.ndarray] | Non
     if fixed:
         return InputType(usual, harm=harm)
     return InputType("float32", f"inputs and outputs are float32: {harm}; --io {usual} keeps {usual}.")
+
+
+def widened_inputs(io: str, graph: Graph, precision: Precision | None) -> str:
+    """A sentence about inputs that have 16 bits though others of the model have 8; empty where there are none.
+
+    Args:
+        io: type of the inputs and outputs.
+        graph: float, as read.
+        precision: what was chosen.
+    """
+    if io != "int8" or precision is None:
+        return ""
+    names = [value.name for value in graph.inputs if value.name in precision.wide]
+    if not names:
+        return ""
+    error = max((part.error for part in precision.reasons if part.widened.intersection(names)), default=0.0)
+    listed = " and ".join(f"'{name}'" for name in names)
+    verb = "is" if len(names) == 1 else "are"
+    return f"input {listed} {verb} int16, not int8: 8 bits would cost {100 * error:.2g} %; --io int8 keeps 8."
 
 
 def input_harm(graph: Graph, samples: Mapping[str, np.ndarray], dtype: str) -> Harm | None:

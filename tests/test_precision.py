@@ -212,6 +212,23 @@ def test_the_state_of_a_lasting_memory_is_found_and_widened() -> None:
     assert any("16 bits" in note for note in chosen.notes)
 
 
+def test_an_input_with_16_bits_that_nobody_asked_for_is_told_first() -> None:
+    import keras
+
+    random = np.random.default_rng(0)
+    far = np.exp(1.5 * random.standard_normal((200, 20, 1)))  # most are small, and the largest take all of the steps
+    x = np.asarray(random.choice([-1, 1], far.shape) * far, "f4")
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((20, 1), name="x"), keras.layers.GRU(24), keras.layers.Dense(2)])
+    made = edgernn.convert(model, quantize="int8", target="micro", calibration=x)
+    assert [tensor.dtype for tensor in edgernn.inspect(made.content).inputs] == ["int16"]
+    assert made.io_reason.startswith("input 'x' is int16, not int8: 8 bits would cost ")
+    assert made.notes[0] == made.io_reason
+    kept = edgernn.convert(model, quantize="int8", target="micro", calibration=x, io="int8")
+    assert [tensor.dtype for tensor in edgernn.inspect(kept.content).inputs] == ["int8"]
+    assert not kept.io_reason
+
+
 def test_harmless_models_stay_as_they_are() -> None:
     model, x = ordinary("GRU"), signal(120, 40, 7, 2)
     strict = edgernn.convert(model, quantize="int8", target="micro", calibration=x, strict=True)

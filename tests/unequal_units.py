@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from keras_models import randomize
 from numpy.typing import NDArray
 
+import edgernn
 from edgernn.graph import Builder, Graph, Value
 from edgernn.graph import operators as ops
 
@@ -111,3 +113,13 @@ def chains(draw: st.DrawFn) -> tuple[Graph, dict[str, Array]]:
             y = b.apply(ops.Unary("relu"), last)
     outputs = [y, draw(st.sampled_from(values[1:]))] if len(values) > 1 and draw(st.booleans()) else [y]
     return b.finish(*outputs), {"x": array}
+
+
+def last_answers(path: Path, windows: Array) -> Array:
+    """What a stream answers at the end of each window, begun anew for each."""
+    with edgernn.StreamingSession(path) as session:
+        answers = []
+        for window in windows:
+            session.reset()
+            answers.append([session.step(frame) for frame in window][-1])
+    return np.array(answers)

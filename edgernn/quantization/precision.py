@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -135,14 +135,15 @@ def choose(
     expected = evaluate(floats, inputs)
     whole = whole_cost(integers, costs)
     error = before = spread_error(Simulation(integers, floats)(inputs, everything), expected)
-    last = frozenset[str]()
+    answers = frozenset[str]()
     if calibrated.front is not None:  # with other inputs and outputs the caller knows the type of the answers
-        last = _last(list(groups_of(integers, floats, arithmetic, costs)), floats, _ANSWERS * whole) - fixed
-    if last:
-        integers = make(last)
+        answers = (
+            _makers_of_answers(list(groups_of(integers, floats, arithmetic, costs)), floats, _ANSWERS * whole) - fixed
+        )
+    if answers:
+        integers = make(answers)
         error = spread_error(Simulation(integers, floats)(inputs, everything), expected)
-    best = Precision(last, error, before, ())
-
+    best = Precision(answers, error, before, ())
     coarse: tuple[Part, ...] = ()
     for factor, budget in STAGES:
         goal, allowed = factor * limit, budget * whole
@@ -168,7 +169,7 @@ def choose(
     return replace(best, coarse=coarse)
 
 
-def _last(groups: Sequence[Group], floats: Graph, allowed: float) -> frozenset[str]:
+def _makers_of_answers(groups: Iterable[Group], floats: Graph, allowed: float) -> frozenset[str]:
     """What to widen so that answers have room: they are what they are made from, back to a product, outside of loops.
 
     Answers go beyond what calibration saw more often than anything else, since each sample has one of them and not one

@@ -196,7 +196,8 @@ def convert(
     rehearsed = None
     if samples is not None and measure:
         report("measuring what its precision costs")
-        fixed = {value.name for value in (*read.graph.inputs, *read.graph.outputs)} if io is not None else set()
+        typed = io not in (None, "float32")  # floats stay floats, whatever is computed behind them
+        fixed = {value.name for value in (*read.graph.inputs, *read.graph.outputs)} if typed else set()
         rehearsed = rehearse(
             read, options, samples, recordings, limit, frozenset(fixed), clip=clip is None, explain=explain
         )

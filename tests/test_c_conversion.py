@@ -21,6 +21,7 @@ from edgernn.converters.c.compile import lower
 from edgernn.converters.c.reference import evaluate_integers
 from edgernn.converters.keras.reader import read_model
 from edgernn.devices.host.c import CSession, compile_library, find_compiler, read_c_project
+from edgernn.devices.host.session import open_session
 from edgernn.errors import EnvironmentProblem, InputError
 
 Array = NDArray[Any]
@@ -124,6 +125,32 @@ def test_integer_c_is_the_definition_bit_for_bit(name: str, io: Any, tmp_path: P
     real = expected if form is None else form.dequantize(expected)
     keras = np.load(tmp_path / "m.npy")
     assert np.abs(real - keras).mean() <= 0.02 * np.abs(keras).max()
+
+
+@pytest.mark.parametrize(("units", "classes"), [(33, 4), (64, 7)])
+def test_a_classifier_that_is_hardly_sure_is_right_in_c(units: int, classes: int, tmp_path: Path) -> None:
+    """Its logits are all near zero, and differ by more than any of them is from it."""
+    import keras
+
+    keras.utils.set_random_seed(3)
+    layers = [keras.Input((31, 6), name="x"), keras.layers.LSTM(units, return_sequences=True)]
+    layers += [keras.layers.GlobalAveragePooling1D(), keras.layers.Dense(classes, activation="softmax")]
+    model = keras.Sequential(layers)
+    random = np.random.default_rng(5)
+    for weights in model.weights:
+        if weights.path.endswith("bias"):
+            weights.assign(weights + 0.1 * random.standard_normal(weights.shape).astype("f4"))
+    steps, shape = np.arange(31)[None, :, None], (400, 1, 6)
+    waves = random.uniform(0.3, 1.5, shape) * np.sin(
+        random.uniform(0.05, 0.6, shape) * steps + random.uniform(0, 6, shape)
+    )
+    x = np.asarray(waves + 0.1 * random.standard_normal((400, 31, 6)), "f4")
+    edgernn.convert(model, tmp_path / "c", format="c", quantize="int8", calibration=x[:200])
+    session = open_session(tmp_path / "c", "c")
+    (given,), (wanted,) = session.inputs, session.outputs
+    found = [session.run({given.name: given.quantize(sample[None])})[wanted.name][0] for sample in x[200:]]
+    error = wanted.dequantize(np.array(found)) - model.predict(x[200:], verbose=0)
+    assert np.abs(error).max() < 0.005
 
 
 @pytest.mark.parametrize("scheme", ["float32", "int8"])

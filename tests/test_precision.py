@@ -229,6 +229,15 @@ def test_an_input_with_16_bits_that_nobody_asked_for_is_told_first() -> None:
     assert not kept.io_reason
 
 
+def test_floats_that_somebody_asks_for_are_those_of_a_phone_anyway() -> None:
+    model, x = ordinary("GRU"), signal(120, 40, 7, 2)
+    usual = edgernn.convert(model, quantize="int8", calibration=x)
+    asked = edgernn.convert(model, quantize="int8", calibration=x, io="float32")
+    assert usual.precision is not None
+    assert usual.precision.wide
+    assert asked.content == usual.content
+
+
 def test_harmless_models_stay_as_they_are() -> None:
     model, x = ordinary("GRU"), signal(120, 40, 7, 2)
     strict = edgernn.convert(model, quantize="int8", target="micro", calibration=x, strict=True)

@@ -127,29 +127,23 @@ def test_integer_c_is_the_definition_bit_for_bit(name: str, io: Any, tmp_path: P
     assert np.abs(real - keras).mean() <= 0.02 * np.abs(keras).max()
 
 
-@pytest.mark.parametrize(("units", "classes"), [(33, 4), (64, 7)])
-def test_a_classifier_that_is_hardly_sure_is_right_in_c(units: int, classes: int, tmp_path: Path) -> None:
-    """Its logits are all near zero, and differ by more than any of them is from it."""
+@pytest.mark.parametrize("units", [33, 64])
+def test_a_classifier_that_is_hardly_sure_is_right_in_c(units: int, tmp_path: Path) -> None:
+    """Its two logits are opposite, so that they differ by twice as much as either is from zero."""
     import keras
 
     keras.utils.set_random_seed(3)
-    layers = [keras.Input((31, 6), name="x"), keras.layers.LSTM(units, return_sequences=True)]
-    layers += [keras.layers.GlobalAveragePooling1D(), keras.layers.Dense(classes, activation="softmax")]
-    model = keras.Sequential(layers)
-    random = np.random.default_rng(5)
-    for weights in model.weights:
-        if weights.path.endswith("bias"):
-            weights.assign(weights + 0.1 * random.standard_normal(weights.shape).astype("f4"))
-    steps, shape = np.arange(31)[None, :, None], (400, 1, 6)
-    waves = random.uniform(0.3, 1.5, shape) * np.sin(
-        random.uniform(0.05, 0.6, shape) * steps + random.uniform(0, 6, shape)
-    )
-    x = np.asarray(waves + 0.1 * random.standard_normal((400, 31, 6)), "f4")
-    edgernn.convert(model, tmp_path / "c", format="c", quantize="int8", calibration=x[:200])
+    core, last = keras.layers.GRU(units), keras.layers.Dense(2, activation="softmax")
+    model = keras.Sequential([keras.Input((31, 6), name="x"), core, last])
+    x = np.random.default_rng(5).standard_normal((200, 31, 6)).astype("f4")
+    column = last.get_weights()[0][:, :1]
+    column *= 0.39 / np.abs(core(x).numpy() @ column).max()  # 16 bits of a power of two then reach 0.5
+    last.set_weights([np.concatenate([column, -column], axis=1), np.zeros(2)])
+    edgernn.convert(model, tmp_path / "c", format="c", quantize="int8", calibration=x)
     session = open_session(tmp_path / "c", "c")
     (given,), (wanted,) = session.inputs, session.outputs
-    found = [session.run({given.name: given.quantize(sample[None])})[wanted.name][0] for sample in x[200:]]
-    error = wanted.dequantize(np.array(found)) - model.predict(x[200:], verbose=0)
+    found = [session.run({given.name: given.quantize(sample[None])})[wanted.name][0] for sample in x]
+    error = wanted.dequantize(np.array(found)) - model.predict(x, verbose=0)
     assert np.abs(error).max() < 0.005
 
 

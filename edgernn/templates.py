@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from importlib import resources
 from typing import Any
 
 from edgernn.errors import missing_extra
 
 
+@functools.cache  # it keeps what it has compiled
 def templates_of(package: str, purpose: str) -> Any:
     """The environment of a package's folder `templates`: what is not defined is an error, blocks leave no lines.
 

@@ -147,7 +147,7 @@ class CSession:
         self.close = weakref.finalize(self, self._child.close)
         self._call(c_library.load, str(library), project.name, *sizes)
         self.description = f"C, {Path(compiler).name} {' '.join(FLAGS[:3])}"
-        self._fed: list[Array] = []
+        self._fed: list[bytes] = []
         self.opening = Opening(time.perf_counter() - start, 0.0)
 
     def run(self, values: Mapping[str, Array]) -> dict[str, Array]:
@@ -157,19 +157,19 @@ class CSession:
             InputError: the C crashed, or did not come to an end.
         """
         self.feed(values)
-        return self._named(self._call(c_library.run, self._fed, self._forms(self.outputs)))
+        return self._named(self._call(c_library.run, self._fed, _sizes(self.outputs)), self.outputs)
 
     def feed(self, values: Mapping[str, Array]) -> None:
         """Set the inputs only."""
-        self._fed = _arrays(values, self.inputs)
+        self._fed = _contents(values, self.inputs)
 
     def invoke(self) -> None:
         """Compute from the inputs that were fed last; it takes the way to the child and back, `take_times` does not."""
-        self._call(c_library.run, self._fed, self._forms(self.outputs))
+        self._call(c_library.run, self._fed, _sizes(self.outputs))
 
     def take_times(self, count: int, seconds: float) -> NDArray[np.float64]:
         """Seconds of each of `count` runs on the inputs that were fed last, or of as many as fit into some seconds."""
-        return self._call(c_library.take_times, self._fed, self._forms(self.outputs), count, seconds)
+        return np.array(self._call(c_library.take_times, self._fed, _sizes(self.outputs), count, seconds))
 
     def begin_stream(self) -> bytes:
         """Begin a stream; its state.
@@ -187,7 +187,7 @@ class CSession:
         Raises:
             InputError: the C crashed, or did not come to an end.
         """
-        answers, state = self._call(c_library.step, _arrays(values, inputs), self._forms(outputs))
+        answers, state = self._call(c_library.step, _contents(values, inputs), _sizes(outputs))
         return self._named(answers, outputs), state
 
     def reset(self) -> None:
@@ -206,15 +206,20 @@ class CSession:
                 f"artifact '{self.project.folder}': its C must be loadable. Found: {error}.", hint="convert again."
             ) from error
 
-    def _forms(self, infos: Sequence[TensorInfo]) -> list[c_library.Form]:
-        return [(info.shape, storage(info.dtype)) for info in infos]
+    def _named(self, answers: Sequence[bytes], infos: Sequence[TensorInfo]) -> dict[str, Array]:
+        arrays = [
+            np.frombuffer(answer, storage(info.dtype)).reshape(info.shape)
+            for info, answer in zip(infos, answers, strict=True)
+        ]
+        return {info.name: array.astype(info.dtype) for info, array in zip(infos, arrays, strict=True)}
 
-    def _named(self, answers: Sequence[Array], infos: Sequence[TensorInfo] | None = None) -> dict[str, Array]:
-        pairs = zip(self.outputs if infos is None else infos, answers, strict=True)
-        return {info.name: answer.astype(info.dtype) for info, answer in pairs}
+
+def _sizes(infos: Sequence[TensorInfo]) -> list[int]:
+    """Bytes of each."""
+    return [math.prod(info.shape) * np.dtype(storage(info.dtype)).itemsize for info in infos]
 
 
-def _arrays(values: Mapping[str, Array], infos: Sequence[TensorInfo]) -> list[Array]:
+def _contents(values: Mapping[str, Array], infos: Sequence[TensorInfo]) -> list[bytes]:
     """Inputs as C reads them.
 
     Raises:
@@ -225,7 +230,7 @@ def _arrays(values: Mapping[str, Array], infos: Sequence[TensorInfo]) -> list[Ar
         if array.size != math.prod(info.shape):
             message = f"input '{info.name}': must have the shape {list(info.shape)}. Found: {list(array.shape)}."
             raise InputError(message, hint="give what the artifact was made for.")
-    return arrays
+    return [array.tobytes() for array in arrays]
 
 
 def _whole(project: CProject, key: str) -> int:

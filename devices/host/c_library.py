@@ -1,4 +1,7 @@
-"""A compiled folder of C, loaded and called. In a guarded child: its code, its folder and its data may be anybody's."""
+"""A compiled folder of C, loaded and called. In a guarded child: its code, its folder and its data may be anybody's.
+
+Arrays come and go as their bytes, so that the child needs no NumPy, whose import takes longer than all the rest of it.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edgernn.errors import InputError
-
-Array = NDArray[Any]
-Form = tuple[tuple[int, ...], str]  # shape and type of an array that is to be filled
 
 _ROOM = 64  # bytes behind what the header asks for
 
@@ -25,8 +22,8 @@ class _Model:
         self.library, self.prefix, self.state_bytes = ctypes.CDLL(path), prefix, state_bytes
         self.scratch = ctypes.create_string_buffer(scratch_bytes + _ROOM)
         self.state = ctypes.create_string_buffer(state_bytes + _ROOM)
-        self.kept: list[Array] = []
-        self.arguments: list[Any] = []
+        self.kept: list[Any] = []
+        self.arguments: list[int] = []
 
     def function(self, verb: str, pointers: int) -> Any:
         name = f"{self.prefix}_{verb}"
@@ -39,11 +36,11 @@ class _Model:
         function.restype, function.argtypes = None, [ctypes.c_void_p] * pointers
         return function
 
-    def keep(self, inputs: Sequence[Array], outputs: Sequence[Form]) -> list[Array]:
-        """Hold arrays while C has their addresses; those that it fills."""
-        answers = [np.zeros(shape, dtype) for shape, dtype in outputs]
-        self.kept = [*inputs, *answers]
-        self.arguments = [array.ctypes.data for array in self.kept]
+    def keep(self, inputs: Sequence[bytes], sizes: Sequence[int]) -> list[Any]:
+        """Hold arrays while C has their addresses; those that it fills, of so many bytes each."""
+        answers = [ctypes.create_string_buffer(size) for size in sizes]
+        self.kept = [*(ctypes.create_string_buffer(array, len(array)) for array in inputs), *answers]
+        self.arguments = [ctypes.addressof(array) for array in self.kept]
         return answers
 
 
@@ -55,21 +52,21 @@ def load(path: str, prefix: str, scratch_bytes: int, state_bytes: int) -> None:
     _models[:] = [_Model(path, prefix, scratch_bytes, state_bytes)]
 
 
-def run(inputs: Sequence[Array], outputs: Sequence[Form]) -> list[Array]:
-    """Run a whole sequence."""
+def run(inputs: Sequence[bytes], sizes: Sequence[int]) -> list[bytes]:
+    """Run a whole sequence; its outputs, of so many bytes each."""
     (model,) = _models
-    answers = model.keep(inputs, outputs)
+    answers = model.keep(inputs, sizes)
     model.function("run", len(model.kept) + 1)(*model.arguments, ctypes.addressof(model.scratch))
-    return answers
+    return [answer.raw for answer in answers]
 
 
-def take_times(inputs: Sequence[Array], outputs: Sequence[Form], count: int, seconds: float) -> NDArray[np.float64]:
+def take_times(inputs: Sequence[bytes], sizes: Sequence[int], count: int, seconds: float) -> list[float]:
     """Seconds of each of `count` runs, or of as many as are over within some time, one at least."""
     (model,) = _models
-    model.keep(inputs, outputs)
+    model.keep(inputs, sizes)
     function = model.function("run", len(model.kept) + 1)
     arguments = (*model.arguments, ctypes.addressof(model.scratch))
-    times = np.empty(count)
+    times = [0.0] * count
     clock, done, start = time.perf_counter, 0, time.perf_counter()
     while done < count:
         before = clock()
@@ -89,10 +86,10 @@ def reset() -> bytes:
     return model.state.raw[: model.state_bytes]
 
 
-def step(inputs: Sequence[Array], outputs: Sequence[Form]) -> tuple[list[Array], bytes]:
+def step(inputs: Sequence[bytes], sizes: Sequence[int]) -> tuple[list[bytes], bytes]:
     """Take a step of the stream; its answers, and its state then."""
     (model,) = _models
-    answers = model.keep(inputs, outputs)
+    answers = model.keep(inputs, sizes)
     function = model.function("step", len(model.kept) + 2)
     function(ctypes.addressof(model.state), *model.arguments, ctypes.addressof(model.scratch))
-    return answers, model.state.raw[: model.state_bytes]
+    return [answer.raw for answer in answers], model.state.raw[: model.state_bytes]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import subprocess
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -76,17 +77,18 @@ def models() -> dict[str, tuple[tuple[int, int], Callable[[Any], list[Any]]]]:
     }
 
 
-def built(name: str, path: Path) -> Array:
-    """Save the model and give samples for it."""
+@cache
+def built(name: str) -> tuple[Path, Array, Array]:
+    """The file of a model, samples for it, and what Keras answers."""
     import keras
 
     shape, layers = models()[name]
     model = keras.Sequential([keras.Input(shape), *layers(keras.layers)])
     randomize(model, 3)
+    path = folder() / f"c-{name}.keras"
     model.save(path)
     samples = np.random.default_rng(4).standard_normal((SAMPLES, *shape)).astype("f4")
-    np.save(path.with_suffix(".npy"), model.predict(samples, verbose=0))
-    return samples
+    return path, samples, model.predict(samples, verbose=0)
 
 
 def answers(project: Path, inputs: dict[str, Array]) -> Array:
@@ -97,21 +99,20 @@ def answers(project: Path, inputs: dict[str, Array]) -> Array:
 
 @pytest.mark.parametrize("name", models())
 def test_float_c_is_keras(name: str, tmp_path: Path) -> None:
-    samples = built(name, tmp_path / "m.keras")
-    edgernn.convert(tmp_path / "m.keras", tmp_path / "model", format="c")
-    (value,) = read_model(tmp_path / "m.keras").graph.inputs
+    path, samples, expected = built(name)
+    edgernn.convert(path, tmp_path / "model", format="c")
+    (value,) = read_model(path).graph.inputs
     found = answers(tmp_path / "model", {value.name: samples})
-    expected = np.load(tmp_path / "m.npy")
     assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
 
 
 @pytest.mark.parametrize("io", ["int8", "int16", "float32"])
 @pytest.mark.parametrize("name", models())
 def test_integer_c_is_the_definition_bit_for_bit(name: str, io: Any, tmp_path: Path) -> None:
-    samples = built(name, tmp_path / "m.keras")
+    path, samples, keras = built(name)
     options: dict[str, Any] = {"format": "c", "quantize": "int8", "calibration": samples, "measure": False}
-    edgernn.convert(tmp_path / "m.keras", tmp_path / "model", io=io, **options)
-    read = read_model(tmp_path / "m.keras")
+    edgernn.convert(path, tmp_path / "model", io=io, **options)
+    read = read_model(path)
     (value,) = read.graph.inputs
     graph, masks = lower(read.graph, "int8", io, "mse", {value.name: samples})
     quantization = graph.inputs[0].quantization
@@ -123,7 +124,6 @@ def test_integer_c_is_the_definition_bit_for_bit(name: str, io: Any, tmp_path: P
     np.testing.assert_array_equal(found, expected)
     form = graph.outputs[0].quantization
     real = expected if form is None else form.dequantize(expected)
-    keras = np.load(tmp_path / "m.npy")
     assert np.abs(real - keras).mean() <= 0.02 * np.abs(keras).max()
 
 
@@ -152,9 +152,9 @@ def test_a_classifier_that_is_hardly_sure_is_right_in_c(units: int, tmp_path: Pa
 @pytest.mark.parametrize("name", ["one unit", "convolutions", "normalized", "masked"])
 def test_no_compiler_warns(name: str, compiler: tuple[str, ...], scheme: str, tmp_path: Path) -> None:
     require_system(compiler[0])
-    samples = built(name, tmp_path / "m.keras")
+    path, samples, _ = built(name)
     options: dict[str, Any] = {"format": "c", "quantize": scheme, "calibration": samples, "measure": False}
-    edgernn.convert(tmp_path / "m.keras", tmp_path / "model", **options)
+    edgernn.convert(path, tmp_path / "model", **options)
     warnings = ["-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wvla", "-Werror"]
     source, binary = tmp_path / "model/src/model.c", tmp_path / "model.o"
     command = [*compiler, *warnings, "-O2", "-c", str(source), "-I", str(source.parent), "-o", str(binary)]
@@ -167,9 +167,9 @@ def test_no_compiler_warns(name: str, compiler: tuple[str, ...], scheme: str, tm
 @pytest.mark.parametrize("scheme", ["float32", "int8"])
 @pytest.mark.parametrize("name", ["gru", "lstm", "stacked", "every step"])
 def test_steps_are_the_run_and_two_streams_do_not_disturb_each_other(name: str, scheme: str, tmp_path: Path) -> None:
-    samples = built(name, tmp_path / "m.keras")
+    path, samples, _ = built(name)
     options: dict[str, Any] = {"format": "c", "quantize": scheme, "calibration": samples, "measure": False}
-    edgernn.convert(tmp_path / "m.keras", tmp_path / "model", **options)
+    edgernn.convert(path, tmp_path / "model", **options)
     project = read_c_project(tmp_path / "model")
     session = CSession(project)
     entry, exit_ = project.inputs[0], project.outputs[0]

@@ -16,6 +16,8 @@ from edgernn.errors import InputError
 
 # Scheme, target and runtime, and how many units of the output's scale a stream may differ from the window.
 KEPT = ("gru", "every step", "valid", "pooled", "largest, valid")  # the same graphs, with the state inside
+# Every model has these ways in every run of the tests; those that are kept have all of them, the others in test-all.
+ALWAYS = ("float32, litert", "int8, litert", "int8, micro")
 LOST = ("largest, valid",)  # a maximum begins with the least number, and TFLite-Micro's Reset() clears to zero
 ALIKE = ("float16, litert", "int16x8, litert")  # graphs that another way runs for every model
 # The scheme dynamic takes the range of all that a convolution reads, of the window here and of a hop there.
@@ -43,7 +45,7 @@ def window_answers(path: Path, runtime: str, sample: Array) -> tuple[Array, floa
 
 
 CASES = [
-    (name, way, state)
+    pytest.param(name, way, state, marks=() if name in KEPT or way in ALWAYS else pytest.mark.slow)
     for name in ALL
     for way in WAYS
     for state in ("io", "internal")
@@ -98,8 +100,9 @@ def test_a_stream_is_the_window_on_every_runtime(name: str, way: str, state: str
 @pytest.mark.parametrize(
     ("name", "scheme", "hop"),
     [
-        *((name, "float32", None) for name in ALL),
-        *((name, "int8", hop) for name in MODELS for hop in (None, 4)),
+        pytest.param(name, scheme, hop, marks=() if name in KEPT or (scheme, hop) == ("int8", 4) else pytest.mark.slow)
+        for scheme, hop in (("float32", None), ("int8", None), ("int8", 4))
+        for name in (ALL if scheme == "float32" else MODELS)
     ],
 )
 def test_a_stream_in_c_is_the_window_bit_by_bit(name: str, scheme: str, hop: int | None, tmp_path: Path) -> None:

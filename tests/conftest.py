@@ -47,6 +47,11 @@ def require_system(program: str) -> str:
     return path
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """An option of `test_screens.py`."""
+    parser.addoption("--write-screens", action="store_true", help="write what the commands print to tests/screens")
+
+
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """The caller's own switches must not change what a test sees."""

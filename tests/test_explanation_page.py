@@ -102,16 +102,15 @@ def test_a_terminal_of_80_columns_breaks_neither_numbers_nor_names(
     assert run(command(tmp_path, "--strict", "--explain", "--report", str(tmp_path / "r.html"))) == 0
     out = capsys.readouterr().out
     lines = out.splitlines()
-    assert max(map(len, lines)) <= 80
+    assert max(len(line) for line in lines if "m.tflite" not in line) <= 80  # a path is never broken
     document = re.search(r'id="results-json">(.*?)</script>', (tmp_path / "r.html").read_text())
     assert document is not None
     told = json.loads(document[1])
     words = set(out.replace("\n", " ").split())
-    parts = set(re.split(r"[\s/+]+", out))
     for tensor in told["tensors"]:
         assert f"{tensor['scale']:.3g}" in words
-        assert set(re.split(r"[/+]+", tensor["tensor"])) <= parts
-    assert {"Artifact", "Bytes", "Parameters", "Scheme", "Target", "In/out", "float32", "phone"} <= words
+        assert tensor["tensor"] in words
+    assert {"artifact", "bytes", "parameters", "scheme", "target", "float32", "phone"} <= words
     assert out.count("advice:") == 3
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgernn.cli.output import json_option, note, print_json, print_table, progress, say
+from edgernn.cli.output import json_option, note, print_json, print_table, progress, say, say_wrapped
 from edgernn.cli.values import PLACE, WHOLE
 from edgernn.errors import InputError
 
@@ -114,7 +114,9 @@ def command(files: tuple[Path, ...], score: float | None, as_json: bool, **optio
 
         print_json(results_document(results))
     else:
-        _print(results, output)
+        print_results(results)
+        note()
+        note(f"wrote {shlex.quote(str(output / 'report.html'))}, report.md, results.json, results.csv and plots/")
     for text in results.notes:
         note(f"note: {text}")
     if results.artifacts and all(artifact.failed for artifact in results.artifacts):
@@ -140,18 +142,18 @@ def _words() -> tuple[str, ...]:
     return ("edgernn", *(click.get_current_context().obj or ()))
 
 
-def _print(results: Results, output: Path) -> None:
-    from edgernn.report.table import terminal_table
+def print_results(results: Results) -> None:
+    """The table, the answer in words, and what is said of LSTM and GRU."""
+    from edgernn.report.table import DROP, PROSE, terminal_table, titles
 
-    print_table(results.task.name, *terminal_table(results))
+    prose = titles(PROSE, results)
+    print_table(results.task.name, *terminal_table(results), drop=titles(DROP, results), prose=prose)
     if results.answer is not None:
         say()
-        say(results.answer.headline)
+        say_wrapped(results.answer.headline)
         for sentence in results.answer.sentences:
-            say(f"- {sentence}")
+            say_wrapped(f"- {sentence}")
     if results.claims:
-        print_table(
-            "On your data", ("Claim", "Verdict", "Figures"), [(c.claim, c.verdict, c.figures) for c in results.claims]
-        )
-    note()
-    note(f"wrote {shlex.quote(str(output / 'report.html'))}, report.md, results.json, results.csv and plots/")
+        say()
+        claims = [(c.claim, c.verdict, c.figures) for c in results.claims]
+        print_table("On your data", ("Claim", "Verdict", "Figures"), claims, prose=("Claim", "Figures"))

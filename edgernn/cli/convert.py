@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgernn.cli.explained import print_explanation
-from edgernn.cli.output import json_option, kib, note, print_json, print_table, progress, say
+from edgernn.cli.output import (
+    json_option,
+    kib,
+    note,
+    print_block,
+    print_json,
+    print_table,
+    progress,
+    say,
+    say_wrapped,
+)
 from edgernn.cli.values import AS_GIVEN, FILE, PLACE, WHOLE
 
 if TYPE_CHECKING:
@@ -166,7 +176,7 @@ def command(
                 {"schema": "edgernn.convert", "version": 1, "artifact": None, "choice": choice_document(error.choice)}
             )
         else:
-            _print_choice(error.choice)
+            print_choice(error.choice)
         raise
     if report is not None and result.explanation is not None:
         from edgernn.explaining import write_report
@@ -197,24 +207,40 @@ def command(
             }
         )
         return
-    if result.choice is not None:
-        _print_choice(result.choice)
-    if result.io_reason:
-        say(result.io_reason)
-    row = (output, result.size, kib(result.size), result.parameters, result.scheme, result.target, result.form,
-           result.io, f"{result.seconds:.2f} s")  # fmt: skip
-    print_table("", ("Artifact", "Bytes", "KiB", "Parameters", "Scheme", "Target", "Form", "In/out", "Time"), [row])
-    if result.explanation is not None:
-        print_explanation(result.explanation)
+    print_result(result, output)
     for text in result.notes[bool(result.io_reason) :]:
         note(f"note: {text}")
 
 
-def _print_choice(choice: Choice) -> None:
+def print_result(result: ConvertResult, output: str) -> None:
+    """What was written, and how it came to be so."""
+    if result.choice is not None:
+        print_choice(result.choice)
+        say()
+    pairs: list[tuple[str, object]] = [
+        ("artifact", Path(output)),
+        ("bytes", f"{result.size:,} ({kib(result.size)})"),
+        ("parameters", result.parameters),
+        ("scheme", result.scheme),
+        ("target", result.target),
+        ("form", result.form),
+        ("inputs, outputs", result.io),
+        ("time", f"{result.seconds:.2f} s"),
+    ]
+    if result.io_reason:
+        pairs.insert(-1, ("  because", result.io_reason))
+    print_block(pairs)
+    if result.explanation is not None:
+        say()
+        print_explanation(result.explanation)
+
+
+def print_choice(choice: Choice) -> None:
+    """What was tried, and which was kept."""
     from edgernn.choice import choice_rows
 
-    print_table("", *choice_rows(choice))
-    say(choice.measured_on)
+    print_table("", *choice_rows(choice), drop=("Same choice", "Arena", "Error / spread"), prose=("Result",))
+    say_wrapped(choice.measured_on)
 
 
 def _explanation(result: ConvertResult) -> dict[str, Any]:

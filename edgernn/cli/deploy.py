@@ -79,7 +79,7 @@ def command(
     """
     from edgernn.deployment.deploy import deploy
     from edgernn.deployment.job import Plan
-    from edgernn.deployment.record import COLUMNS, record, rows
+    from edgernn.deployment.record import record
     from edgernn.deployment.source import as_artifact
     from edgernn.devices.links.connect import KINDS
     from edgernn.devices.linux.service import Service
@@ -133,8 +133,16 @@ def command(
             records[0] if len(records) == 1 else {"schema": "edgernn.deployments", "version": 1, "devices": records}
         )
     else:
-        print_table("", COLUMNS, [row for each in found for row in rows(each)])
+        print_deployments(found)
     _conclude(found, as_json=as_json)
+
+
+def print_deployments(found: Sequence[Deployment | Failure]) -> None:
+    """A row for each device, and for each cluster of its cores."""
+    from edgernn.deployment.record import COLUMNS, rows
+
+    drop = ("Copied", "Runtime", "Cold start", "Processor", "p90", "p99", "More")
+    print_table("", COLUMNS, [row for each in found for row in rows(each)], drop=drop, prose=("More",))
 
 
 def _write_firmware(artifact: Path, folder: Path, force: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -39,8 +40,15 @@ def command(kind: str | None, as_json: bool) -> None:
             }
         )
         return
-    here = ("host", str(host["processor"]), str(host["architecture"]), "-", "-", "-", "all")
-    print_table("", COLUMNS, [*([here] if kind is None else []), *map(board_row, chosen)])
+    print_boards(chosen, host if kind is None else None)
+
+
+def print_boards(chosen: Sequence[Board], host: Mapping[str, object] | None) -> None:
+    """The boards, and this machine before them."""
+    rows = [board_row(board) for board in chosen]
+    if host is not None:
+        rows.insert(0, ("host", str(host["processor"]), str(host["architecture"]), "-", "-", "-", "all"))
+    print_table("", COLUMNS, rows, drop=("Board", "Core", "Runtime", "Clock"))
 
 
 def board_row(board: Board) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ def command(as_json: bool) -> None:
     if as_json:
         print_json(_document(diagnosis))
     else:
-        _print(diagnosis)
+        print_diagnosis(diagnosis)
     if not diagnosis.base_works:
         raise EnvironmentProblem(
             "base install: must be whole. Found: a package that is missing or too old.",
@@ -53,7 +53,8 @@ def _document(diagnosis: Diagnosis) -> dict[str, object]:
     }
 
 
-def _print(diagnosis: Diagnosis) -> None:
+def print_diagnosis(diagnosis: Diagnosis) -> None:
+    """What is there, as a table, and the commands that bring what is not."""
     say(f"edgernn {diagnosis.edgernn}, Python {diagnosis.python} ({diagnosis.executable})")
     say(diagnosis.platform)
     if diagnosis.runtime:
@@ -71,7 +72,13 @@ def _print(diagnosis: Diagnosis) -> None:
         for finding in diagnosis.findings
     ]
     say()
-    print_table("", ("Package", "Extra", "Version", "State", "Needed for"), rows)
+    print_table(
+        "",
+        ("Package", "Extra", "Version", "State", "Needed for"),
+        rows,
+        drop=("Extra", "Version"),
+        prose=("Needed for",),
+    )
     commands = dict.fromkeys(finding.install for finding in diagnosis.findings if finding.install)
     if commands:
         say()

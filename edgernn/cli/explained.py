@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgernn.cli.output import print_table, say, say_wrapped
+from edgernn.cli.output import print_table, say_wrapped
 
 if TYPE_CHECKING:
     from edgernn.explanation import Explanation
@@ -14,9 +14,9 @@ def print_explanation(explanation: Explanation) -> None:
     """The tensors as a table, the worst first; then what to do about these."""
     from edgernn.report.tensors import HEADINGS, advice, cells, whole
 
-    print_table("", HEADINGS, [cells(tensor) for tensor in explanation.tensors])
+    print_table("", HEADINGS, [cells(tensor) for tensor in explanation.tensors], drop=("To", "From", "Beyond", "Scale"))
     if any(len(tensor.made) > 1 for tensor in explanation.tensors):
-        say("(+2): two more tensors have its scale; --json names them")
+        say_wrapped("(+2): two more tensors have its scale; --json names them")
     if text := whole(explanation):
         say_wrapped(text)
     for tensor in explanation.worst:

@@ -47,11 +47,17 @@ def print_comparison(comparison: Comparison, limit: float) -> None:
         [
             (
                 change.name,
-                f"{change.before:,.6g}",
-                f"{change.now:,.6g}",
+                _figure(change.before),
+                _figure(change.now),
                 f"{100 * change.growth:+.1f} %",
                 "too much" if change in worse else "ok" if change.judged else "-",
             )
             for change in comparison.changes
         ],
+        drop=("Before", "Now"),
     )
+
+
+def _figure(number: float) -> str:
+    """Whole from a thousand on: ``1,375,812``; else six significant digits."""
+    return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.6g}"

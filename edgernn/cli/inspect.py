@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgernn.cli.kernels import kernels_rows, print_reasons
-from edgernn.cli.output import json_option, kib, note, print_json, print_table, say
+from edgernn.cli.output import json_option, kib, note, print_block, print_json, print_table, say
 from edgernn.cli.values import PLACE, WHOLE
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def command(model: Path, steps: int | None, architecture: Path | None, as_json: 
     if as_json:
         print_json(_document(found))
     else:
-        _print(found)
+        print_inspection(found)
 
 
 def _document(found: Inspection) -> dict[str, object]:
@@ -75,12 +75,13 @@ def _document(found: Inspection) -> dict[str, object]:
     }
 
 
-def _print(found: Inspection) -> None:
+def print_inspection(found: Inspection) -> None:
+    """Its properties, its layers and operators, and why a library of kernels does not run it."""
     from edgernn.streaming.description import hop_of
 
     size = found.size or 0
     rows: list[tuple[str, object]] = [
-        ("file", str(found.file)),
+        ("file", found.file),
         ("bytes", f"{size:,} ({kib(size)}), of them weights {found.weight_bytes:,}"),
         ("scheme", found.scheme),
     ]
@@ -98,22 +99,23 @@ def _print(found: Inspection) -> None:
         *_tensors("output", found.outputs),
     ]
     rows += kernels_rows(found.kernels)
-    width = max(len(name) for name, _ in rows)
-    for name, value in rows:
-        say(f"{name:{width}}  {value}")
+    print_block(rows)
     if found.layers:
         table = [
             (row.name, row.class_name, _shape(row.output_shape), row.parameters, row.macs, row.macs_per_step)
             for row in found.layers
         ]
         say()
-        print_table("", ("Layer", "Class", "Output", "Parameters", "MACs", "MACs per step"), table)
+        print_table("", ("Layer", "Class", "Output", "Parameters", "MACs", "MACs per step"), table, drop=_DROP)
     if found.operators:
         say()
         print_table("", ("Operator", "Count"), list(found.operators.items()))
     print_reasons(found.kernels)
     for text in found.notes:
         note(f"note: {text}")
+
+
+_DROP = ("MACs per step", "Output", "Class")
 
 
 def _number(value: int | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from edgernn.cli.output import say
+from edgernn.cli.output import say, say_wrapped
 
 
 def kernels_rows(kernels: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
@@ -25,4 +25,4 @@ def print_reasons(kernels: Mapping[str, Sequence[str]]) -> None:
     if libraries:
         say()
     for reason, names in libraries.items():
-        say(f"not with {', '.join(names)}: {reason}")
+        say_wrapped(f"not with {', '.join(names)}: {reason}")

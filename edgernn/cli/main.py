@@ -18,7 +18,7 @@ import click
 from click.exceptions import Exit
 
 import edgernn
-from edgernn.cli.output import printable, wants_color
+from edgernn.cli.output import lines_for_stderr, printable, wants_color
 from edgernn.cli.streams import discard_stdout, open_standard_streams
 from edgernn.errors import EdgernnError
 
@@ -192,7 +192,10 @@ def _report_all(error: EdgernnError) -> None:
 
 
 def _report(message: str, hint: str = "") -> None:
-    _echo(message, click.style("error:", fg="red", bold=True))
+    first, *rest = lines_for_stderr(message, len("error: "))
+    _echo(first, click.style("error:", fg="red", bold=True))
+    for line in rest:
+        _echo(line)
     if hint:
         _hint(hint)
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
-
-from edgernn.cli.words import Words
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -22,11 +19,8 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_NUMBER = re.compile(r"[-+]?\d[\d,]*(\.\d+)?(e[-+]?\d+)?( ?[%x]| [A-Za-z]{1,3})?", re.IGNORECASE)
-_BLANK = frozenset({"", "-", "nan", "inf", "-inf"})
 # Of Unicode: marks of direction, isolates and overrides, line and paragraph separators, the byte order mark.
 _INVISIBLE = frozenset({0x61C, 0xFEFF, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070)})
-_WIDE = 10_000  # columns; a pipe has no width, so nothing may be cut off or wrapped there
 
 
 def wants_color() -> bool:
@@ -67,16 +61,10 @@ def say(text: str = "") -> None:
 
 def say_wrapped(text: str) -> None:
     """Print a sentence of a result on stdout; a terminal gets it in lines that end between words."""
-    if not sys.stdout.isatty():
-        say(text)
-        return
-    import shutil
-    import textwrap
+    from edgernn.cli.tables import wrapped
 
-    width = shutil.get_terminal_size().columns
-    for line in textwrap.wrap(printable(text), width, subsequent_indent="  ", break_long_words=False,
-                              break_on_hyphens=False):  # fmt: skip
-        say(line)
+    for line in wrapped(printable(text), terminal_width(), "  "):
+        click.echo(line)
 
 
 def say_csv(text: str) -> None:
@@ -126,57 +114,68 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"no JSON form for {type(value).__name__}: {value!r}")
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table on stdout; columns of numbers are right-aligned, and off a terminal no column is cut or wrapped.
+def print_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    drop: Sequence[str] = (),
+    prose: Collection[str] = (),
+) -> None:
+    """Print a table on stdout, as wide as the terminal allows and in a pipe as it is; one row becomes a block.
 
     Args:
         title: the line above the table; an empty string for none.
         columns: the headings.
         rows: one sequence of cells per row: whole numbers get thousands separators, other floats four significant
             digits, None is an empty cell, everything else is shown as its string.
+        drop: headings of columns that a narrow terminal may do without, the first to go first.
+        prose: headings of columns of sentences, which may take several lines. Nothing else is ever broken.
     """
-    from rich import box
-    from rich.console import Console
-    from rich.measure import Measurement
-    from rich.table import Table
-    from rich.text import Text
+    from edgernn.cli.tables import table_lines
 
     cells = [[_cell(value) for value in row] for row in rows]
-    terminal = sys.stdout.isatty()
-    console = Console(
-        file=sys.stdout,
-        width=None if terminal else _WIDE,
-        color_system="auto" if terminal and wants_color() else None,
-        highlight=False,
-    )
-    numeric = [_is_numeric([row[index] for row in cells]) for index in range(len(columns))]
+    headings = [printable(heading, keep="") for heading in columns]
+    _print_lines(title, table_lines(headings, cells, terminal_width(), drop=drop, prose=prose))
 
-    def table(padding: int) -> Table:
-        made = Table(
-            title=Text(printable(title), style="bold") if title else None,
-            title_justify="left",
-            box=box.SIMPLE_HEAD,
-            padding=(0, padding),
-        )
-        for heading, right in zip(columns, numeric, strict=True):
-            made.add_column(
-                Words(printable(heading, keep=""), whole=False) if terminal else Text(printable(heading, keep="")),
-                justify="right" if right else "left",
-                overflow="fold",
-                no_wrap=right or not terminal,
-            )
-        for row in cells:
-            pairs = zip(row, numeric, strict=True)
-            made.add_row(*(Words(cell, whole=whole) if terminal else Text(cell) for cell, whole in pairs))
-        return made
 
-    shown = table(1)
-    if terminal and Measurement.get(console, console.options.update(max_width=_WIDE), shown).minimum > console.width:
-        shown = table(0)
-    with console.capture() as capture:
-        console.print(shown)
-    lines = (line.rstrip() for line in capture.get().splitlines())
-    click.echo("\n".join(line for line in lines if line), color=terminal)
+def print_block(pairs: Iterable[tuple[str, object]], title: str = "") -> None:
+    """Print keys and values on stdout, a pair a line; values go on in a new line where a terminal is too narrow.
+
+    Args:
+        pairs: key and value, shown as a cell of `print_table`; what is empty is left out. Paths are never broken.
+        title: the line above, if any.
+    """
+    from edgernn.cli.tables import block_lines
+
+    known = [(key, value) for key, value in pairs]
+    whole = {key for key, value in known if isinstance(value, os.PathLike)}
+    _print_lines(title, block_lines([(key, _cell(value)) for key, value in known], terminal_width(), whole))
+
+
+def terminal_width() -> int | None:
+    """The columns of the terminal that stdout is; None if it is none, so that nothing may be cut off or wrapped."""
+    return _columns(sys.stdout) if sys.stdout.isatty() else None
+
+
+def _columns(stream: TextIO) -> int:
+    """Of the terminal that the stream is, or what the variable COLUMNS says; 80 where neither tells."""
+    said = os.environ.get("COLUMNS", "")
+    if said.isdecimal() and int(said):
+        return int(said)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
+
+
+def _print_lines(title: str, lines: Iterable[str]) -> None:
+    from edgernn.cli.tables import wrapped
+
+    for line in wrapped(printable(title, keep=""), terminal_width()) if title else ():
+        click.echo(click.style(line, bold=True) if sys.stdout.isatty() and wants_color() else line)
+    for line in lines:
+        click.echo(line)
 
 
 def _cell(value: object) -> str:
@@ -196,12 +195,6 @@ def _shown(value: object) -> str:
     return str(value)
 
 
-def _is_numeric(cells: Sequence[str]) -> bool:
-    """True if every filled cell is a number, perhaps with a unit."""
-    filled = [cell for cell in cells if cell not in _BLANK]
-    return bool(filled) and all(_NUMBER.fullmatch(cell) for cell in filled)
-
-
 def kib(size: int) -> str:
     """A number of bytes in KiB of 1024 bytes, with one decimal: ``kib(9120) == "8.9 KiB"``."""
     return f"{size / 1024:,.1f} KiB"
@@ -209,7 +202,22 @@ def kib(size: int) -> str:
 
 def note(text: str = "") -> None:
     """Print a line on stderr, where everything that is not a result goes; nothing in it can steer the terminal."""
-    click.echo(printable(text), err=True)
+    for line in lines_for_stderr(text):
+        click.echo(line, err=True)
+
+
+def lines_for_stderr(text: str, taken: int = 0) -> list[str]:
+    """A printable text in lines for stderr, which if it is a terminal end between words.
+
+    Args:
+        text: whatever is to be printed.
+        taken: columns of the first line that something else stands in.
+    """
+    if not sys.stderr.isatty():
+        return [printable(text)]
+    from edgernn.cli.tables import wrapped
+
+    return wrapped(printable(text), _columns(sys.stderr) - taken, "  ")
 
 
 class ProgressBar:

@@ -12,7 +12,7 @@ from edgernn.cli.connection import connection_options
 from edgernn.cli.growth import Share, check_growth, print_comparison
 from edgernn.cli.inspect import COUNTED
 from edgernn.cli.kernels import kernels_rows, print_reasons
-from edgernn.cli.output import json_option, kib, note, print_json, print_table, progress, say, say_csv
+from edgernn.cli.output import json_option, kib, note, print_block, print_json, print_table, progress, say, say_csv
 from edgernn.cli.values import FILE, PLACE, WHOLE
 from edgernn.errors import CheckFailed, InputError
 
@@ -182,12 +182,11 @@ def print_profile(found: Profile) -> None:
         rows.append(("activations, at most", _size(found.activation_bytes)))
     rows += _running_rows(found)
     rows += kernels_rows(contents.kernels)
-    width = max(len(name) for name, _ in rows)
-    for name, value in rows:
-        say(f"{name:{width}}  {value}")
+    print_block(rows)
     if contents.layers:
         layers = [(row.name, row.class_name, row.parameters, row.macs, row.macs_per_step) for row in contents.layers]
-        _table("layers", ("Layer", "Class", "Parameters", "MACs", "MACs per step"), layers)
+        headings = ("Layer", "Class", "Parameters", "MACs", "MACs per step")
+        _table("layers", headings, layers, drop=("MACs per step", "Class"))
     if found.categories:
         whole = contents.size or 1
         _table(
@@ -202,7 +201,7 @@ def print_profile(found: Profile) -> None:
             for row in found.file_layers
         ]  # fmt: skip
         columns = ("Operator", "Kind", "Weights", "Parameters", "Bytes", "MACs", "Executions")
-        _table("operators with weights", columns, weighted)
+        _table("operators with weights", columns, weighted, drop=("Executions", "Parameters", "Weights"))
     if contents.operators:
         _table("operators", ("Operator", "Count"), list(contents.operators.items()))
     print_reasons(contents.kernels)
@@ -216,7 +215,7 @@ def print_profile(found: Profile) -> None:
         from edgernn.profiling.fit import fit_rows
 
         answer = {True: "fits", False: "does not fit", None: "cannot be told"}[found.fit.fits]
-        _table(f"{found.fit.board.title}: {answer}", *fit_rows(found.fit))
+        _table(f"{found.fit.board.title}: {answer}", *fit_rows(found.fit), prose=("Made of",))
         for text in found.fit.notes:
             note(f"note: {text}")
 
@@ -276,9 +275,9 @@ def _running_rows(found: Profile) -> list[tuple[str, str]]:
     return rows
 
 
-def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], **options: Sequence[str]) -> None:
     say()
-    print_table(title, columns, rows)
+    print_table(title, columns, rows, **options)
 
 
 def _size(size: int) -> str:

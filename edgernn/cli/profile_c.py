@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from edgernn.cli.output import note, print_json, progress, say, say_csv
+from edgernn.cli.output import note, print_block, print_json, progress, say_csv
 from edgernn.profiling.latency import Plan
 
 
@@ -40,10 +40,7 @@ def profile_folder(
     elif as_csv:
         say_csv(csv_text(document))
     else:
-        rows = c_rows(found)
-        width = max(len(name) for name, _ in rows)
-        for name, value in rows:
-            say(f"{name:{width}}  {value}")
+        print_block(c_rows(found))
     for text in found.notes:
         note(f"note: {text}")
     if history is not None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgernn.cli.output import note, print_json, progress, say, say_csv
+from edgernn.cli.output import note, print_block, print_json, progress, say_csv
 from edgernn.errors import CheckFailed, InputError
 from edgernn.profiling.latency import Plan
 
@@ -56,10 +56,7 @@ def profile_device(
     elif as_csv:
         say_csv(csv_text(document))
     else:
-        rows = profile_rows(found, document)
-        width = max(len(name) for name, _ in rows)
-        for name, value in rows:
-            say(f"{name:{width}}  {value}")
+        print_block(profile_rows(found, document))
     for text in document["notes"]:
         note(f"note: {text}")
     if history is not None:

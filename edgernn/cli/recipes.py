@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from edgernn.cli.output import json_option, note, print_json, print_table
+
+if TYPE_CHECKING:
+    from edgernn.training import Recipe
 
 
 @click.command()
@@ -43,6 +49,11 @@ def command(as_json: bool) -> None:
             }
         )
         return
+    print_recipes(RECIPES, [is_cached(recipe.source) for recipe in RECIPES])
+
+
+def print_recipes(recipes: Sequence[Recipe], cached: Sequence[bool]) -> None:
+    """The recipes, and whether the data of each is here."""
     rows = [
         (
             recipe.name,
@@ -52,10 +63,10 @@ def command(as_json: bool) -> None:
             recipe.metric,
             f"{recipe.source.package} {recipe.source.version}",
             recipe.source.licence,
-            is_cached(recipe.source),
+            here,
         )
-        for recipe in RECIPES
+        for recipe, here in zip(recipes, cached, strict=True)
     ]
     columns = ("Recipe", "Task", "Steps x features", "Classes", "Metric", "Package", "Licence", "Cached")
-    print_table("", columns, rows)
+    print_table("", columns, rows, drop=("Package", "Classes", "Licence", "Metric"), prose=("Task",))
     note("A package's licence does not prove the rights in its data: --json and docs/recipes.md say who made it.")

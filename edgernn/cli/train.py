@@ -12,7 +12,7 @@ from edgernn.cli.output import json_option, note, print_json, print_table, progr
 from edgernn.cli.values import PLACE, WHOLE
 
 if TYPE_CHECKING:
-    from edgernn.training import Epoch
+    from edgernn.training import Epoch, TrainResult
 
 
 @click.command()
@@ -88,11 +88,16 @@ def command(
     if as_json:
         print_json(result.document)
         return
-    model = f"{result.cell} {' + '.join([str(result.units)] * result.layers)}"
-    rows: list[tuple[object, ...]] = [(model, f"{result.score:.3f}", result.parameters)]
-    rows += [(f"baseline: {baseline.name}", f"{baseline.score:.3f}", None) for baseline in result.baselines]
-    print_table(f"{result.recipe}: {result.metric}, {result.samples['test']} test samples", _COLUMNS, rows)
+    print_training(result)
     note(f"{result.settings.epochs} epochs in {result.seconds:.1f} s; wrote {result.folder}")
 
 
-_COLUMNS = ("Model", "Score", "Parameters")
+def print_training(result: TrainResult) -> None:
+    """The model's score beside those of the baselines."""
+    model = f"{result.cell} {' + '.join([str(result.units)] * result.layers)}"
+    rows: list[tuple[object, ...]] = [(model, f"{result.score:.3f}", result.parameters)]
+    rows += [(f"baseline: {baseline.name}", f"{baseline.score:.3f}", None) for baseline in result.baselines]
+    columns = ("Model", "Score", "Parameters")
+    print_table(
+        f"{result.recipe}: {result.metric}, {result.samples['test']} test samples", columns, rows, prose=("Model",)
+    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, assert_never
 
 import click
 
-from edgernn.cli.output import json_option, note, print_json, print_table, progress, say
+from edgernn.cli.output import json_option, note, print_json, print_table, progress, say_wrapped
 from edgernn.cli.values import PLACE
 from edgernn.errors import CheckFailed
 
@@ -92,7 +92,7 @@ def command(
     if as_json:
         print_json(_document(model, artifact, result))
     else:
-        _print(result)
+        print_verification(result)
     for text in result.notes:
         note(f"note: {text}")
     if not result.passed:
@@ -182,9 +182,10 @@ _ORACLES = {
 }
 
 
-def _print(result: VerifyResult) -> None:
+def print_verification(result: VerifyResult) -> None:
+    """The errors of each output, the task's metric, and what passed."""
     against = _ORACLES[result.oracle]
-    say(f"{result.scheme} on {result.runtime_package}, {result.samples} samples, against {against}")
+    say_wrapped(f"{result.scheme} on {result.runtime_package}, {result.samples} samples, against {against}")
     rows: list[tuple[object, ...]] = [
         (
             errors.name,
@@ -196,19 +197,22 @@ def _print(result: VerifyResult) -> None:
         )
         for errors in result.outputs
     ]
-    print_table("", ("Output", "Error / spread", "Worst column", "Same choice", "Max error", "Mean error"), rows)
+    columns = ("Output", "Error / spread", "Worst column", "Same choice", "Max error", "Mean error")
+    print_table("", columns, rows, drop=("Mean error", "Max error", "Worst column"))
     for errors in result.outputs:
         if (metric := errors.metric) is not None:
             of = f" of '{errors.name}'" if len(result.outputs) > 1 else ""
-            say(f"{metric.name}{of}: {_score(metric, metric.artifact)}, of Keras {_score(metric, metric.keras)}")
+            say_wrapped(
+                f"{metric.name}{of}: {_score(metric, metric.artifact)}, of Keras {_score(metric, metric.keras)}"
+            )
     for saturation in result.saturation:
         share = f"saturation: {100 * saturation.fraction:.2g} %"
         if saturation.of_state:
-            say(f"{share} of the steps leave the state '{saturation.name}' at an end of its range")
+            say_wrapped(f"{share} of the steps leave the state '{saturation.name}' at an end of its range")
         elif saturation.fraction:
-            say(f"{share} of '{saturation.name}' is beyond {saturation.low:.4g} ... {saturation.high:.4g}")
+            say_wrapped(f"{share} of '{saturation.name}' is beyond {saturation.low:.4g} ... {saturation.high:.4g}")
     if result.passed:
-        say(f"passed{_UNPROVED if result.oracle == 'reference' else ''}: {_reason(result)}")
+        say_wrapped(f"passed{_UNPROVED if result.oracle == 'reference' else ''}: {_reason(result)}")
 
 
 _UNPROVED = ", as far as edgernn reads the model rightly"

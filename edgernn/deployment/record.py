@@ -58,11 +58,11 @@ def rows(found: Deployment | Failure) -> list[tuple[object, ...]]:
     cold = found.measures.get("cold_start_us")
     last = ("" if cold is None else _microseconds(cold), more(found.measures))
     if not found.latencies:
-        return [(*first, "-", "-", "-", *last)]
+        return [(*first, "", "", "", *last)]
     lines: list[tuple[object, ...]] = []
     for name, latency in found.latencies.items():
         times = tuple(map(_microseconds, (latency.p50, latency.p90, latency.p99)))
-        lines.append((*first, *times, *last) if not lines else ("", f"cores {name}", "", "", "", *times, "", ""))
+        lines.append((*first, *times, *last) if not lines else (f"  cores {name}", "", "", "", "", *times, "", ""))
     return lines
 
 

@@ -15,9 +15,13 @@ SCHEMA = "edgernn.compare"
 VERSION = 1
 
 FRONTS = {"bytes": "file", "arena_bytes": "arena", "latency_us": "time"}
-# What a terminal has room for.
-BRIEF = {"name", "scheme", "target", "score", "score_spread", "score_lost", "bytes", "arena_bytes", "latency_us"}
-BRIEF |= {"parameters", "fits", "failures", "reason"}
+# The fields that a narrow terminal does without, the first to go first.
+DROP: tuple[str, ...] = (
+    *("macs_per_step", "macs", "rss_bytes", "activation_bytes", "cold_start_us", "epoch_seconds", "epochs_to_score"),
+    *("seeds", "relative_error", "fronts", "misses", "parameters", "score_spread", "reason", "arena_bytes"),
+    *("score_lost", "failures", "latency_us"),
+)
+PROSE = ("misses", "reason")
 
 Better = Literal["less", "more", ""]
 
@@ -165,9 +169,15 @@ def _is_filled(column: Column, results: Results) -> bool:
 
 
 def terminal_table(results: Results) -> tuple[list[str], list[list[str]]]:
-    """Headings and cells of the columns that a terminal has room for."""
-    brief = [column for column in columns(results) if column.key in BRIEF]
-    return [column.title for column in brief], [[column.text(row) for column in brief] for row in results.rows]
+    """Headings and cells."""
+    every = columns(results)
+    return [column.title for column in every], [[column.text(row) for column in every] for row in results.rows]
+
+
+def titles(keys: Sequence[str], results: Results) -> list[str]:
+    """The headings of the columns of some fields, in the order of these."""
+    by_key = {column.key: column.title for column in columns(results)}
+    return [by_key[key] for key in keys if key in by_key]
 
 
 def csv_text(results: Results) -> str:

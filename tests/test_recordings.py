@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -95,21 +96,38 @@ def spread_error(found: Array, expected: Array) -> float:
     return float(np.sqrt(np.mean((found - expected) ** 2)) / expected.std())
 
 
-@pytest.mark.parametrize("window", [1, 5])
-@pytest.mark.parametrize("given", ["recordings", "windows"])
-@pytest.mark.parametrize("form", ["tflite", "c"])
-def test_a_stream_of_a_stateful_model_is_right_over_a_long_recording(
-    window: int, given: str, form: str, tmp_path: Any
-) -> None:
+@cache
+def long_recording(window: int) -> tuple[Any, Array, Array]:
+    """A model, recordings for it, and what Keras answers to the last of them, window by window."""
     import keras
 
     layers = keras.layers
     model = stateful(window, layers.GRU(24, stateful=True, return_sequences=True), layers.Dense(4), features=6)
     x = recordings(5, 200, 6)
     x = x - x.mean(axis=1, keepdims=True)
+    parts = np.split(x[4:], 200 // window, axis=1)
+    return model, x, np.concatenate([np.asarray(model(part))[0] for part in parts])
+
+
+@pytest.mark.parametrize(
+    ("form", "given", "window"),
+    [
+        ("tflite", "windows", 1),
+        ("c", "recordings", 1),
+        ("tflite", "recordings", 5),
+        ("c", "windows", 5),
+        # Each pair of these stands above.
+        pytest.param("c", "windows", 1, marks=pytest.mark.slow),
+        pytest.param("c", "recordings", 5, marks=pytest.mark.slow),
+        pytest.param("tflite", "windows", 5, marks=pytest.mark.slow),
+        pytest.param("tflite", "recordings", 1, marks=pytest.mark.slow),
+    ],
+)
+def test_a_stream_of_a_stateful_model_is_right_over_a_long_recording(
+    form: str, given: str, window: int, tmp_path: Any
+) -> None:
+    model, x, expected = long_recording(window)
     test = x[4]
-    parts = np.split(test[None], 200 // window, axis=1)
-    expected = np.concatenate([np.asarray(model(part))[0] for part in parts])
     calibration = x[:4] if given == "recordings" else x[:4].reshape(-1, window, 6)
     options = {"format": "c"} if form == "c" else {"target": "micro"}
     path = tmp_path / ("model" if form == "c" else "model.tflite")

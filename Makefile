@@ -4,8 +4,10 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
-# A file's tests stay together: they share models that are built once.
-PYTEST := -q -n auto --dist loadfile
+# A file's tests stay together: they share models that are built once. One process more than there are cores, since
+# every one waits now and then for a child, a board or a browser.
+WORKERS := $(shell expr $$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN) + 1)
+PYTEST := -q -n $(WORKERS) --dist loadfile
 
 # The first Python that is new enough; choose another with `make setup PYTHON=python3.12`.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \

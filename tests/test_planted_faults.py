@@ -115,10 +115,17 @@ def judged(cell: str, task: str, content: bytes, targets: bool) -> VerifyResult:
     return verify(model(cell, task), content, samples if targets else samples["x"], oracle="reference")
 
 
-@pytest.mark.parametrize("targets", [True, False], ids=["targets", "no-targets"])
-@pytest.mark.parametrize(("scheme", "target"), SCHEMES)
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("cell", ["GRU", pytest.param("LSTM", marks=pytest.mark.slow)])
+# Of the GRU each pair of a task, a scheme and what is known is in every run; all else in test-all.
+CASES = [
+    pytest.param(cell, task, *scheme, known, marks=() if cell == "GRU" and (i + j + known) % 2 else pytest.mark.slow)
+    for cell in ("GRU", "LSTM")
+    for i, task in enumerate(TASKS)
+    for j, scheme in enumerate(SCHEMES)
+    for known in (True, False)
+]
+
+
+@pytest.mark.parametrize(("cell", "task", "scheme", "target", "targets"), CASES)
 def test_faults_in_weights_are_found(cell: str, task: str, scheme: str, target: str, targets: bool) -> None:
     right = judged(cell, task, artifact(cell, task, scheme, target, None), targets)
     assert right.passed, right.verdict

@@ -80,7 +80,7 @@ class Sshd:
         login.write_text(f'#!/bin/sh\n{exports}cd "$HOME"\nexec {run}\n')
         login.chmod(0o755)
         self.server_port = self.port = _free_port()
-        # Bash reads the .bashrc of this machine's user, not of `home`, when sshd starts it, unless it is not the first shell.
+        # Else Bash, started by sshd, reads the .bashrc of this machine's user, which is not in `home`.
         (folder / "sshd_config").write_text(
             f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile {folder}/pid\nUsePAM no\n"
             f"StrictModes no\nAuthorizedKeysFile {folder}/authorized\nPasswordAuthentication no\nMaxStartups 50\n"

@@ -35,6 +35,7 @@ from edgernn.passes import (
     prune,
     separate_operands,
     simplify,
+    split_back,
     split_units,
     unroll,
     without_masked_steps,
@@ -63,6 +64,7 @@ class Options:
         clip: how much of a calibrated 8-bit range is kept.
         stream: how the model is streamed; None for one of whole windows.
         by_feature: whether the caller rounds the features of integer inputs one by one.
+        float_functions: whether float answers may end with functions that are computed in floats.
     """
 
     scheme: Scheme
@@ -72,6 +74,7 @@ class Options:
     clip: ClipMethod
     stream: StreamOptions | None = None
     by_feature: bool = False
+    float_functions: bool = True
 
 
 @dataclass(frozen=True)
@@ -237,9 +240,11 @@ def _calibrated(
         inputs = wide
     masks: tuple[MaskInput, ...] = ()
     samples = dict(calibration)
-    front, units = None, dict[str, FeatureUnits]()
+    front, back, units = None, None, dict[str, FeatureUnits]()
     if options.io == "float32":
         front, graph, samples = float_front(graph, samples)
+        if options.float_functions:
+            back, graph = split_back(graph, FLOAT_KERNELS)
     elif options.by_feature:
         graph, masks = lift_masks(graph)
         units, graph, samples = split_units(graph, without_masked_steps(graph, with_masks(samples, masks)))
@@ -279,7 +284,7 @@ def _calibrated(
     statistics = calibrate(graph, samples, recordings=recordings)
     if body == "int16" and target.bias_columns:
         graph, statistics = fold_biases(graph, statistics)
-    return Calibrated(graph, statistics, plan, front, masks, units)
+    return Calibrated(graph, statistics, plan, front, masks, units, back)
 
 
 _TABLES = (

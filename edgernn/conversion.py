@@ -95,7 +95,8 @@ def convert(
         architecture: of a `model` that holds only weights, the JSON file of Keras's `model.to_json()`.
         max_error: of int8, the error over the outputs' spread beyond which tensors that harm get 16 bits, by default
             0.01. What would slow a phone down much is widened only where the error is three times that.
-        strict: keep every tensor of an int8 model in 8 bits where the target has them, as NPUs want.
+        strict: keep every tensor of an int8 model in 8 bits where the target has them, and compute float answers from
+            integers up to the end, as NPUs want.
         measure: convert without some of the calibration samples first, run that on them, and report its error; without,
             nothing is widened either.
         max_loss: of auto: what the task's metric may lose on `data`, as `edgernn.verify` has it (by default 0.5 points
@@ -172,7 +173,7 @@ def convert(
     if name is not None:
         raise InputError("name: is the prefix of identifiers in C.", hint="give --format c, or leave --name out.")
     streams = stream_options(streaming, hop, lookahead, state, _STATES, target)
-    options = replace(options_of(quantize, target, form, io, clip), stream=streams)
+    options = replace(options_of(quantize, target, form, io, clip), stream=streams, float_functions=not strict)
     libraries = promised(target, kernels)
     if streams is not None and form in ("fused", "unrolled"):
         raise InputError(f"form '{form}': is of a whole window; a step has no loop.", hint="leave --form out.")

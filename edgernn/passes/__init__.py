@@ -1,6 +1,7 @@
 """Rewrites from graph to graph, each a pure function that keeps what the graph computes."""
 
 from edgernn.graph import Graph, map_bodies
+from edgernn.passes.back import Back, split_back
 from edgernn.passes.block import block_steps
 from edgernn.passes.by_feature import split_units
 from edgernn.passes.decompose import decompose_functions, divide_by_reciprocal
@@ -17,6 +18,7 @@ from edgernn.passes.stream import NoStreamError, Streamed, stream
 from edgernn.passes.unroll import unroll
 
 __all__ = [
+    "Back",
     "Front",
     "MaskInput",
     "NoStreamError",
@@ -37,6 +39,7 @@ __all__ = [
     "prune",
     "separate_operands",
     "simplify",
+    "split_back",
     "split_front",
     "split_units",
     "stream",

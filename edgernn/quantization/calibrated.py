@@ -10,7 +10,7 @@ import numpy as np
 from edgernn.calibration import Statistics
 from edgernn.feature_units import FeatureUnits
 from edgernn.graph import Graph
-from edgernn.passes import MaskInput
+from edgernn.passes import Back, MaskInput
 from edgernn.passes.front import Front
 from edgernn.quantization.arithmetic import Plan
 from edgernn.quantization.quantize import quantize
@@ -22,28 +22,37 @@ class Calibrated:
     """A float graph and what was seen of it.
 
     Attributes:
-        graph: float; every pass behind it, but for quantization.
+        middle: float; every pass behind it, but for quantization. All that becomes integers.
         statistics: of its values.
         plan: the choices.
         front: what stays float ahead of the graph, of a model with float inputs and outputs; else None.
         masks: inputs that the caller must compute.
         units: of the features of inputs that the caller must round one by one.
+        back: what stays float behind the graph, of a model with float outputs; None for nothing.
     """
 
-    graph: Graph
+    middle: Graph
     statistics: Statistics
     plan: Plan
     front: Front | None
     masks: tuple[MaskInput, ...]
     units: Mapping[str, FeatureUnits] = field(default_factory=dict)
+    back: Back | None = None
+
+    @property
+    def graph(self) -> Graph:
+        """In floats, up to the model's answers."""
+        return self.middle if self.back is None else self.back.behind(self.middle)
 
     def integers(self, wide: frozenset[str] = frozenset()) -> Graph:
-        """The integer graph.
+        """The same in integers, but for what stays float behind them.
 
         Args:
             wide: names of values with 16 bits, whatever the plan says.
         """
-        return quantize(self.graph, self.statistics, replace(self.plan, wide=wide), float_io=self.front is not None)
+        plan = replace(self.plan, wide=wide)
+        integers = quantize(self.middle, self.statistics, plan, float_io=self.front is not None)
+        return integers if self.back is None else self.back.behind(integers)
 
     def whole(self, wide: frozenset[str] = frozenset()) -> Graph:
         """The integer graph behind the float front, which an artifact computes."""

@@ -2,8 +2,9 @@
 
 The verbs of the command line are functions here: ``edgernn.recipes``, ``edgernn.train``, ``edgernn.convert``,
 ``edgernn.explain`` (``convert --explain``), ``edgernn.inspect``, ``edgernn.verify``, ``edgernn.profile`` and
-``edgernn.compare``. Each is imported when it is first used, so that ``import edgernn`` is cheap. A module must not
-bear a verb's name: importing it would put the module in the function's place.
+``edgernn.compare``; ``edgernn.load`` opens an artifact and asks it, as ``edgernn predict`` does. Each is imported when
+it is first used, so that ``import edgernn`` is cheap. A module must not bear a verb's name: importing it would put the
+module in the function's place.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ _VERBS = {
     "convert": "edgernn.conversion:convert",
     "explain": "edgernn.explaining:explain",
     "inspect": "edgernn.inspection:inspect",
+    "load": "edgernn.predictor:load",
     "profile": "edgernn.profiling.profiler:profile",
     "recipes": "edgernn.training:recipes",
     "train": "edgernn.training:train",
@@ -30,6 +32,7 @@ __all__ = [
     "convert",
     "explain",
     "inspect",
+    "load",
     "profile",
     "recipes",
     "train",

@@ -123,21 +123,28 @@ def score(artifact: str | os.PathLike[str] | bytes, data: Source, *, runtime: st
     return task_metric(samples.targets, answers[0], answers[0])
 
 
-def artifact_samples(artifact: Artifact, data: Source) -> tuple[Samples, Pairs]:
+def artifact_samples(artifact: Artifact, data: Source, *, whole: bool = False) -> tuple[Samples, Pairs]:
     """Samples for an artifact whose model is not at hand, and how they are fed to it.
+
+    Args:
+        artifact: of whole windows.
+        data: samples.
+        whole: whether all are taken, however many there are, and targets are left out.
 
     Raises:
         InputError: the samples do not suit it.
     """
     masks = masks_of(artifact)
     infos = [info for info in artifact.inputs if info.name not in masks]
-    values = tuple(Value(info.name, info.shape[1:], _sample_type(info)) for info in infos)
-    samples = load_samples(data, Graph("artifact", values, (), ()), "data", rows=table_rows(artifact))
+    values = tuple(Value(info.name, info.shape[1:], sample_type(info)) for info in infos)
+    samples = load_samples(
+        data, Graph("artifact", values, (), ()), "data", with_targets=not whole, rows=table_rows(artifact), whole=whole
+    )
     pairs = Pairs({info.name: info.name for info in infos}, masks, tuple(info.name for info in artifact.outputs))
     return samples, pairs
 
 
-def _sample_type(info: TensorInfo) -> DType:
+def sample_type(info: TensorInfo) -> DType:
     """The type in which samples are given: real numbers, ids, or a mask."""
     if info.scale or info.dtype.startswith("float"):
         return "float32"

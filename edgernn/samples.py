@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -83,6 +84,7 @@ def load_samples(
     with_targets: bool = True,
     rows: Mapping[str, int] | None = None,
     stateful: int = 0,
+    whole: bool = False,
 ) -> Samples:
     """Load samples and check them against a model's inputs.
 
@@ -94,12 +96,13 @@ def load_samples(
         rows: of the tables that inputs pick from, by input, where the graph does not say it.
         stateful: the batch size of a model that carries its state from window to window; 0 for others. Of that,
             recordings of any length are taken too.
+        whole: whether all samples are taken, however many there are.
 
     Raises:
         InputError: missing, damaged, empty, or not what the model takes; says which array and how it should be.
     """
     where = where_of(source, purpose)
-    wanted = Wanted(where, graph.inputs, MOST[purpose], with_targets, stateful=bool(stateful))
+    wanted = Wanted(where, graph.inputs, sys.maxsize if whole else MOST[purpose], with_targets, stateful=bool(stateful))
     found = arrays_of(source, wanted)
     arrays, notes, recordings = found.arrays, found.notes, 0
     targets = _targets(arrays, graph, where) if with_targets else {}

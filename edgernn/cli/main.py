@@ -40,6 +40,7 @@ COMMANDS = {
     "convert": Entry("edgernn.cli.convert:command", "Convert a Keras model to a small .tflite, quantized if you like."),
     "inspect": Entry("edgernn.cli.inspect:command", "Show layers, parameters, operators and bytes of a model."),
     "verify": Entry("edgernn.cli.verify:command", "Run an artifact and compare its outputs with Keras."),
+    "predict": Entry("edgernn.cli.predict:command", "Run an artifact on samples and print or write its answers."),
     "deploy": Entry(
         "edgernn.cli.deploy:command", "Run an artifact on a device and compare its answers with this machine's."
     ),

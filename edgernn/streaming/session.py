@@ -38,6 +38,7 @@ class StreamingSession:
         steps: of the model since then; a frame that waits for the rest of its hop is none.
         saturated: steps after which an element of a state lay at the end of its range, by state; None where the runtime
             keeps the states to itself. An element that is what it was at the beginning does not count.
+        table_rows: of the tables that inputs pick from, by input.
     """
 
     def __init__(self, artifact: str | os.PathLike[str] | bytes, runtime: str | None = None) -> None:
@@ -69,7 +70,7 @@ class StreamingSession:
         self._timed = dict(zip((info.name for info in self._stepper.inputs), stream.timed, strict=True))
         self._answers = stream.answers
         self._masks = masks_of(read)
-        self._rows = table_rows(read)
+        self.table_rows = table_rows(read)
         self.inputs = tuple(info for info in self._stepper.inputs if info.name not in self._masks)
         self.outputs = self._stepper.outputs
         self.reset()
@@ -182,7 +183,9 @@ class StreamingSession:
                 f"{where}: must hold {', '.join(names)}. Found: {', '.join(map(str, frame)) or 'nothing'}.",
                 hint=f"add '{missing[0]}'." if missing else "leave out what is no input.",
             )
-        given = {info.name: checked(frame[info.name], info, self._rows.get(info.name), where) for info in self.inputs}
+        given = {
+            info.name: checked(frame[info.name], info, self.table_rows.get(info.name), where) for info in self.inputs
+        }
         for info, array in self._pairs(given):
             if array.shape == (1,) and not self._shape(info, whole=False):
                 given[info.name] = array.reshape(())  # a line with one id

@@ -25,6 +25,7 @@ from edgernn.cli.deploy import print_deployments
 from edgernn.cli.devices import print_boards
 from edgernn.cli.doctor import print_diagnosis
 from edgernn.cli.explained import print_explanation
+from edgernn.cli.fits import print_fits
 from edgernn.cli.growth import print_comparison
 from edgernn.cli.inspect import print_inspection
 from edgernn.cli.output import print_block
@@ -48,7 +49,7 @@ from edgernn.judgement import Verdict
 from edgernn.measuring import Measured
 from edgernn.metrics import Metric
 from edgernn.profiling.c_project import CProfile, c_rows
-from edgernn.profiling.fit import Needs, check_fit
+from edgernn.profiling.fit import CNeeds, Needs, check_fit, check_fit_c
 from edgernn.profiling.history import Change, Comparison
 from edgernn.profiling.latency import Latency
 from edgernn.profiling.profiler import profile
@@ -177,7 +178,7 @@ def profile_tflite() -> None:
             latency=LATENCY,
             period_ms=20.0,
             operator_times=OperatorTimes("ai-edge-litert 2.3.0", 64.9, rows, {}, 0, ()),
-            fit=check_fit(board, Needs(5_200, 9_232, None, ("ADD",), micro_runs=True)),
+            fits=(check_fit(board, Needs(5_200, 9_232, 267, ("ADD",), micro_runs=True)),),
         )
     )
 
@@ -191,6 +192,19 @@ def profile_c() -> None:
     print_block(c_rows(CProfile(project, "", cost=cost)))
 
 
+def profile_boards() -> None:
+    measured = Needs(5_200, 9_232, 267, ("ADD",), micro_runs=True)
+    cost = Cost("qemu:cortex-m4", "arm-none-eabi-gcc -O3", 30_518, 3_630, 152, 2_924, 2_096, 564)
+    print_fits(
+        [
+            check_fit(find_board("nucleo-l053r8"), measured),
+            check_fit(find_board("esp32"), replace(measured, arena_bytes=None, micro_runs=None)),
+            check_fit(find_board("android-entry"), measured),
+            check_fit_c(find_board("arduino-nano-33-ble"), CNeeds(2_096, 412, cost)),
+        ]
+    )
+
+
 def against() -> None:
     changes = (
         Change("model_bytes", 5_200, 9_100, True),
@@ -201,7 +215,9 @@ def against() -> None:
 
 
 def compare() -> None:
-    print_results(report_results.example((16,)))
+    found = report_results.example((16,))
+    short = replace(found.rows[0], fits=False, misses=("flash: 12.3 KiB over 16.0 KiB", "ram: 1.0 KiB over 16.0 KiB"))
+    print_results(replace(found, rows=(short, *found.rows[1:])))
 
 
 def deploy() -> None:
@@ -269,6 +285,7 @@ SCREENS: dict[str, Callable[[], None]] = {
     "deploy-one-device": deploy_one,
     "profile": profile_tflite,
     "profile-c": profile_c,
+    "profile-boards": profile_boards,
     "profile-against": against,
     "compare": compare,
     "devices": devices,

@@ -106,7 +106,7 @@ def test_no_such_device_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "choose one of cortex-m0" in capsys.readouterr().err
     assert run(["profile", str(folder() / "gru.keras"), "--device", "qemu:cortex-m4"]) == 2
     assert "must be given a folder of C" in capsys.readouterr().err
-    assert run(["profile", str(made.folder), "--board", "esp32"]) == 2
+    assert run(["profile", str(made.folder), "--board", "esp23"]) == 2
 
 
 def test_real_speech_gives_the_same_bits_here_and_there(tmp_path: Path) -> None:

@@ -100,10 +100,12 @@ def test_what_is_not_known_neither_fits_nor_misses() -> None:
     assert judge([row("c", score=0.5)], Budget(score=0.9, metric="rmse"), "accuracy")[0].fits is None
 
 
-def test_memory_is_the_arena_on_a_micro_and_resident_memory_on_a_phone() -> None:
-    both = {"arena_bytes": 500, "rss_bytes": 5000}
-    rows = [row("micro", **both), row("phone", **{**both, "target": "phone"}), row("any", target="any", rss_bytes=5000)]
-    assert [each.fits for each in judge(rows, Budget(ram=1000), "")] == [True, False, False]
+def test_memory_is_the_arena_on_a_micro_and_file_and_tensors_on_a_phone() -> None:
+    both = {"arena_bytes": 500, "bytes": 900, "activation_bytes": 101, "rss_bytes": 9_000_000}
+    rows = [row("micro", **both), row("phone", **{**both, "target": "phone"})]
+    rows.append(row("any", target="any", bytes=900, activation_bytes=100, rss_bytes=9_000_000))
+    assert [each.fits for each in judge(rows, Budget(ram=1000), "")] == [True, False, True]
+    assert judge([row("phone", target="phone", rss_bytes=5)], Budget(ram=1000), "")[0].fits is None
 
 
 def test_baselines_and_failures_are_not_judged() -> None:

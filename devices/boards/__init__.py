@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib import resources
@@ -78,6 +79,21 @@ def find_board(name: str) -> Board:
         f"board: must be one of {', '.join(by_name)}. Found: '{name}'.",
         hint=f"did you mean '{close[0]}'?" if close else "'edgernn devices' says what each is.",
     )
+
+
+ALL = "all"
+
+
+def find_boards(names: str | Sequence[str] | None) -> tuple[Board, ...]:
+    """The boards of some names, each once, in the order given; `all` of all that are known, and None of none.
+
+    Raises:
+        InputError: there is none of a name.
+    """
+    wanted = (names,) if isinstance(names, str) else tuple(names or ())
+    if ALL in wanted:
+        return boards()
+    return tuple(dict.fromkeys(find_board(name) for name in wanted))
 
 
 def read_board(name: str, text: str) -> Board:

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 import click
 
 from edgernn.cli.connection import connection_options
+from edgernn.cli.fits import check_fits, print_fits
 from edgernn.cli.growth import Share, check_growth, print_comparison
 from edgernn.cli.inspect import COUNTED
 from edgernn.cli.kernels import kernels_rows, print_reasons
 from edgernn.cli.output import json_option, kib, note, print_block, print_json, print_table, progress, say, say_csv
 from edgernn.cli.values import FILE, PLACE, WHOLE
-from edgernn.errors import CheckFailed, InputError
+from edgernn.errors import InputError
 
 if TYPE_CHECKING:
     from edgernn.devices.links.connect import Connection
-    from edgernn.profiling.history import Comparison
+    from edgernn.profiling.fit import Fit
     from edgernn.profiling.profiler import Profile
 
 
@@ -37,7 +38,13 @@ _SUMMED = ("microseconds", "share", "calls")
 @click.option("--period-ms", type=float, help="Time between two invocations, for the real-time factor.")
 @click.option("--device", help="Measure there, as 'deploy' reaches it: pi@raspberrypi.local, android, qemu:cortex-m4.")
 @connection_options
-@click.option("--board", help="Check whether it fits on this board; 'edgernn devices' lists them.")
+@click.option(
+    "--board",
+    "boards",
+    multiple=True,
+    metavar="NAME|all",
+    help="Check whether it fits on this board; again for another, all for each; 'edgernn devices' lists them.",
+)
 @click.option("--static", is_flag=True, help="Tell only what the file says, and run nothing.")
 @click.option("--steps", type=WHOLE, help="Number of time steps, where a Keras model leaves it open.")
 @click.option("--history", type=FILE, help="Append the profile to this file, a line of JSON each.")
@@ -61,7 +68,7 @@ def command(
     period_ms: float | None,
     device: str | None,
     connection: Connection,
-    board: str | None,
+    boards: tuple[str, ...],
     static: bool,
     steps: int | None,
     history: Path | None,
@@ -73,7 +80,7 @@ def command(
     """Measure ARTIFACT, here or on a device: bytes, memory, latency, and whether it fits a board.
 
     ARTIFACT is a .tflite of any tool, a folder of C, or a Keras model, of which only the static part is told. Exit
-    status 1 if it does not fit the board, or is worse than --against allows.
+    status 1 if it does not fit a board, of --board all none, or is worse than --against allows.
     """
     from edgernn.profiling.document import csv_text, profile_document
     from edgernn.profiling.history import append, check_writable, compare_with, read_earlier
@@ -83,33 +90,36 @@ def command(
 
     if as_csv and as_json:
         raise InputError("output: must be one of --csv and --json. Found: both.")
+    from edgernn.devices.boards import ALL
     from edgernn.devices.emulators.machines import is_emulated
     from edgernn.devices.host.c import is_c_project
 
     linked = device is not None and not is_emulated(device)
     if linked or is_c_project(artifact):
         plan = Plan(runs, min_seconds, warmup)
+        fits: tuple[Fit, ...] = ()
         earlier = read_earlier(against, str(artifact)) if against is not None else None
         if device is not None and linked:
             from edgernn.cli.profile_device import profile_device, refuse
 
-            refuse({"board": board, "static": static, "steps": steps, "threads": threads > 1})
+            refuse({"board": boards, "static": static, "steps": steps, "threads": threads > 1})
             document = profile_device(
                 artifact, device, plan, connection, period_ms, history, as_csv=as_csv, as_json=as_json
             )
         else:
             from edgernn.cli.profile_c import profile_folder
 
-            document = profile_folder(artifact, device, plan, board, history, as_csv=as_csv, as_json=as_json)
+            document, fits = profile_folder(artifact, device, plan, boards, history, as_csv=as_csv, as_json=as_json)
         if earlier is not None:
             growth = compare_with(earlier, document)
             if not (as_csv or as_json):
                 print_comparison(growth, max_regression)
             check_growth(growth, max_regression)
+        check_fits(fits, every=ALL not in boards)
         return 0
     if device is not None:
         raise InputError("device: must be given a folder of C. Found: another artifact.", hint="convert --format c.")
-    wanted = check_wanted(runtime, Plan(runs, min_seconds, warmup), threads, period_ms, board, static, steps)
+    wanted = check_wanted(runtime, Plan(runs, min_seconds, warmup), threads, period_ms, boards, static, steps)
     earlier = read_earlier(against, str(artifact)) if against is not None else None
     if history is not None:
         check_writable(history)
@@ -153,19 +163,10 @@ def command(
     if interrupted:
         note("interrupted: what was measured until then is above")
         return 130
-    _check(found, comparison, max_regression)
-    return 0
-
-
-def _check(found: Profile, comparison: Comparison | None, limit: float) -> None:
-    """End with exit status 1 if something that was asked for does not hold."""
-    if found.fit is not None and found.fit.fits is False:
-        from edgernn.profiling.fit import shortfalls
-
-        lacks = "; ".join(shortfalls(found.fit))
-        raise CheckFailed(f"board '{found.fit.board.name}': the model must fit. Found: {lacks}.")
+    check_fits(found.fits, every=ALL not in boards)
     if comparison is not None:
-        check_growth(comparison, limit)
+        check_growth(comparison, max_regression)
+    return 0
 
 
 def print_profile(found: Profile) -> None:
@@ -211,13 +212,7 @@ def print_profile(found: Profile) -> None:
         say("for the firmware:")
         for line in found.micro.resolver.lines:
             say(f"  {line}")
-    if found.fit is not None:
-        from edgernn.profiling.fit import fit_rows
-
-        answer = {True: "fits", False: "does not fit", None: "cannot be told"}[found.fit.fits]
-        _table(f"{found.fit.board.title}: {answer}", *fit_rows(found.fit), prose=("Made of",))
-        for text in found.fit.notes:
-            note(f"note: {text}")
+    print_fits(found.fits)
 
 
 def _print_times(found: Profile) -> None:

@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from edgernn.cli.fits import print_fits
 from edgernn.cli.output import note, print_block, print_json, progress, say_csv
 from edgernn.profiling.latency import Plan
+
+if TYPE_CHECKING:
+    from edgernn.profiling.fit import Fit
 
 
 def profile_folder(
     artifact: Path,
     device: str | None,
     plan: Plan,
-    board: str | None,
+    boards: Sequence[str],
     history: Path | None,
     *,
     as_csv: bool,
     as_json: bool,
-) -> dict[str, Any]:
-    """Measure a folder of C here, or on an emulated machine, print it, and give it as a document."""
-    from edgernn.profiling.c_project import c_document, c_rows, profile_c, refuse_board
+) -> tuple[dict[str, Any], tuple[Fit, ...]]:
+    """Measure a folder of C here, or on an emulated machine, print it, and give it as a document.
+
+    Args:
+        artifact: the folder.
+        device: an emulated machine, or None.
+        plan: how long to measure here.
+        boards: names of boards that it shall fit on.
+        history: file to append to.
+        as_csv: print CSV.
+        as_json: print JSON.
+
+    Returns:
+        The document, and of each board whether it fits.
+    """
+    from edgernn.devices.boards import find_boards
+    from edgernn.profiling.c_project import c_document, c_rows, profile_c
     from edgernn.profiling.document import csv_text
     from edgernn.profiling.history import append, check_writable
 
-    refuse_board(board)
+    wanted = find_boards(boards)
     if history is not None:
         check_writable(history)
     with progress("reading", quiet=as_json or as_csv) as bar:
@@ -33,7 +52,7 @@ def profile_folder(
             bar.describe(stage)
             bar.update(share, 1.0 if share else None)
 
-        found = profile_c(artifact, device=device, plan=plan, on_progress=show)
+        found = profile_c(artifact, device=device, plan=plan, boards=wanted, on_progress=show)
     document = c_document(found)
     if as_json:
         print_json(document)
@@ -41,8 +60,9 @@ def profile_folder(
         say_csv(csv_text(document))
     else:
         print_block(c_rows(found))
+        print_fits(found.fits)
     for text in found.notes:
         note(f"note: {text}")
     if history is not None:
         append(history, document)
-    return document
+    return document, found.fits

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Sequence
 from rich.cells import cell_len
 
 GAP = 2  # columns between two cells
-_LEAST = 20  # columns that a sentence gets, if it has so many
+_LEAST, _TIGHT = 20, 10  # columns that a sentence gets, if it has so many; where all that may has been dropped
 _WORD = re.compile(r"[-+<]?\d[\d,.]*(?:e[-+]?\d+)? \S+|\S+", re.IGNORECASE)  # a number stays with its unit
 _NUMBER = re.compile(r"[-+<]?\d[\d,]*(\.\d+)?(e[-+]?\d+)?( ?[%x]| [A-Za-z]{1,3})?", re.IGNORECASE)
 _BLANK = frozenset({"", "-", "nan", "inf", "-inf"})
@@ -45,14 +45,13 @@ def table_lines(
     shown = [index for index in range(len(headings)) if not rows or any(row[index] for row in rows)]
     whole = sum(max(cell_len(cells[index]) for cells in (headings, *rows)) for index in shown) + GAP * (len(shown) - 1)
     dropped: list[str] = []
-    for heading in (None, *drop):
+    going = [heading for heading in drop if heading in headings and headings.index(heading) in shown]
+    for heading, least in ((None, _LEAST), *((heading, _LEAST) for heading in going), (None, _TIGHT)):
         if heading is not None:
-            if heading not in headings or headings.index(heading) not in shown:
-                continue
             shown.remove(headings.index(heading))
             dropped.append(heading)
         names, kept = [headings[index] for index in shown], [[row[index] for index in shown] for row in rows]
-        if (widths := _fitted(names, kept, width, prose)) is not None:
+        if (widths := _fitted(names, kept, width, prose, least)) is not None:
             lines = _grid(names, kept, widths, prose)
             if dropped:
                 said = ", ".join(heading.partition(", ")[0] for heading in headings if heading in dropped)  # no units
@@ -112,7 +111,9 @@ def _key(heading: str) -> str:
     return f"{first.lower()} {rest}".strip() if first[:1].isupper() and first[1:].islower() else heading
 
 
-def _fitted(headings: Cells, rows: Sequence[Cells], width: int, prose: Collection[str]) -> list[int] | None:
+def _fitted(
+    headings: Cells, rows: Sequence[Cells], width: int, prose: Collection[str], sentence: int
+) -> list[int] | None:
     """The columns' widths in a terminal, or None if it is too narrow; headings break between words if they must."""
     room = width - GAP * (len(headings) - 1)
     cells = [max((cell_len(row[index]) for row in rows), default=0) for index in range(len(headings))]
@@ -122,7 +123,7 @@ def _fitted(headings: Cells, rows: Sequence[Cells], width: int, prose: Collectio
         words = max(map(cell_len, _WORD.findall(heading)), default=0)
         if heading in prose:
             longest = max((cell_len(word) for row in rows for word in _WORD.findall(row[index])), default=0)
-            least.append(max(words, longest, min(cells[index], _LEAST)))
+            least.append(max(words, longest, min(cells[index], sentence)))
         else:
             least.append(max(words, cells[index]))
     if sum(least) > room:

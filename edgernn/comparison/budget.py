@@ -129,18 +129,16 @@ def judge(rows: Sequence[Row], budget: Budget | None, metric: str) -> tuple[Row,
 
 
 def memory(row: Row) -> int | None:
-    """What counts against `Budget.ram`: the arena, but of a file for a phone the growth of resident memory."""
-    if row.target == "phone":
-        return row.rss_bytes
-    if row.target == "micro":
+    """What counts against `Budget.ram`: the arena, but of a file for a phone the file itself and its tensors."""
+    if row.target == "micro" or (row.target != "phone" and row.arena_bytes is not None):
         return row.arena_bytes
-    return row.arena_bytes if row.arena_bytes is not None else row.rss_bytes
+    return None if row.bytes is None or row.activation_bytes is None else row.bytes + row.activation_bytes
 
 
 def _judged(row: Row, budget: Budget, metric: str) -> Row:
     costs = (
         ("flash", "bytes", row.bytes, budget.flash),
-        ("ram", "rss_bytes", memory(row), budget.ram),
+        ("ram", "bytes", memory(row), budget.ram),
         ("latency", "latency_us", row.latency_us, budget.latency_us),
     )
     misses, unknown = [], False

@@ -147,7 +147,7 @@ class Budget:
 
     Attributes:
         flash: bytes of the artifact's file and what it needs beside it.
-        ram: bytes of arena, or of resident memory on a device with an operating system.
+        ram: bytes of arena, or of file and tensors on a device with an operating system.
         latency_us: of one invocation on this machine.
         score: what it must reach at least (for rmse: at most).
         metric: that the score is in; empty for the task's, whatever it is.

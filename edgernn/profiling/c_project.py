@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from edgernn.devices.boards import Board
 from edgernn.devices.emulators.model import Cost, EmulatedSession
 from edgernn.devices.host.c import CProject, CSession, read_c_project
 from edgernn.devices.host.machine import describe_machine
-from edgernn.errors import InputError
+from edgernn.errors import EnvironmentProblem, InputError
+from edgernn.profiling.estimate import machine_for
+from edgernn.profiling.fit import Fit, fits_document
 from edgernn.profiling.latency import Latency, Plan, measure_slices
+from edgernn.profiling.needs import c_fit
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,8 @@ class CProfile:
         latency: of a whole sequence on this machine, Python's call included; None where an emulated machine was asked
             for.
         cost: on that machine.
+        fits: of each board that was asked for, whether it can hold it, and how long a step may take there.
+        missing: why an emulated machine of a board's core could not be asked, each reason once.
     """
 
     project: CProject
@@ -32,15 +38,20 @@ class CProfile:
     compiler: str = ""
     latency: Latency | None = None
     cost: Cost | None = None
+    fits: tuple[Fit, ...] = ()
+    missing: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user should know of the figures."""
+        notes = list(self.missing)
         if self.cost is not None:
-            return ("instructions are counted under emulation; they are not cycles, and none of this is time.",)
-        if self.latency is not None and self.latency.noisy:
-            return ("the machine's speed changed while it was measured: close other programs, or raise --min-seconds.",)
-        return ()
+            notes.append("instructions are counted under emulation; they are not cycles, and none of this is time.")
+        elif self.latency is not None and self.latency.noisy:
+            notes.append(
+                "the machine's speed changed while it was measured: close other programs, or raise --min-seconds."
+            )
+        return tuple(notes)
 
 
 def profile_c(
@@ -48,6 +59,7 @@ def profile_c(
     *,
     device: str | None,
     plan: Plan,
+    boards: Sequence[Board] = (),
     on_progress: Callable[[str, float], None] = lambda stage, share: None,
 ) -> CProfile:
     """Compile a folder of C and measure it, here or on an emulated machine.
@@ -56,6 +68,7 @@ def profile_c(
         folder: that `edgernn convert --format c` wrote.
         device: an emulated machine, ``qemu:cortex-m4``; None for this machine.
         plan: how long to measure here.
+        boards: that it shall fit on; instructions, code and stack are counted on an emulated machine of their core.
         on_progress: is told what is being done, and which share of it is.
 
     Raises:
@@ -67,25 +80,36 @@ def profile_c(
     plan.check()
     if device is not None:
         on_progress(f"running on {device}", 0)
-        return CProfile(project, now, cost=EmulatedSession(project, device).cost())
+        cost = EmulatedSession(project, device).cost()
+        fits, missing = _fits(project, boards, {device: cost}, on_progress)
+        return CProfile(project, now, cost=cost, fits=fits, missing=missing)
     on_progress("compiling", 0)
     session = CSession(project)
     session.feed({info.name: info.noise() for info in session.inputs})
     latency = measure_slices(session.take_times, plan, lambda share: on_progress("timing", share))
-    return CProfile(project, now, session.description, latency)
+    fits, missing = _fits(project, boards, {}, on_progress)
+    return CProfile(project, now, session.description, latency, fits=fits, missing=missing)
 
 
-def refuse_board(board: str | None) -> None:
-    """A folder of C says itself what it needs.
-
-    Raises:
-        InputError: a board is asked for.
-    """
-    if board is not None:
-        raise InputError(
-            "board: is checked for a .tflite. Found: a folder of C.",
-            hint="its README says what it needs; --device qemu:cortex-m4 measures code and stack.",
-        )
+def _fits(
+    project: CProject, boards: Sequence[Board], known: Mapping[str, Cost], on_progress: Callable[[str, float], None]
+) -> tuple[tuple[Fit, ...], tuple[str, ...]]:
+    """Of each board, and why a machine of its core could not be asked; each machine is asked once."""
+    costs: dict[str, Cost | None] = dict(known)
+    missing, fits = [], []
+    for board in boards:
+        machine = machine_for(board)
+        if machine is not None and machine not in costs:
+            on_progress(f"counting on {machine}", 0)
+            try:
+                costs[machine] = EmulatedSession(project, machine).cost()
+            except EnvironmentProblem as error:
+                costs[machine] = None
+                missing.append(f"code, stack and time of boards like '{board.name}' are not counted: {error.message}")
+            except InputError:  # too large even for the emulated board, which has more than any that it stands for
+                costs[machine] = None
+        fits.append(c_fit(board, project.folder, None if machine is None else costs[machine]))
+    return tuple(fits), tuple(missing)
 
 
 def c_document(found: CProfile) -> dict[str, Any]:
@@ -114,6 +138,7 @@ def c_document(found: CProfile) -> dict[str, Any]:
         "state_bytes": own["state_bytes"],
         "latency_us": asdict(found.latency) | {"noisy": found.latency.noisy} if found.latency else None,
         **{key: value for key, value in (asdict(cost).items() if cost else ()) if key not in ("device", "compiler")},
+        **fits_document(found.fits),
         "complete": True,
         "notes": list(found.notes),
     }

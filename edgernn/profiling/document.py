@@ -9,11 +9,11 @@ from dataclasses import asdict
 from typing import Any
 
 from edgernn.inspection import Layer
-from edgernn.profiling.fit import fit_document
+from edgernn.profiling.fit import fits_document
 from edgernn.profiling.profiler import Profile
 
 SCHEMA, VERSION = "edgernn.profile", 1
-_NOT_IN_CSV = ("layers", "operator_times", "kernels", "notes", "metadata")  # tables of their own
+_NOT_IN_CSV = ("boards", "layers", "operator_times", "kernels", "notes", "metadata")  # tables of their own
 
 
 def profile_document(found: Profile) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def profile_document(found: Profile) -> dict[str, Any]:
         "operators": dict(contents.operators),
         "kernels": contents.kernels_document(),
         "operator_times": asdict(found.operator_times) if found.operator_times else None,
-        "fits": fit_document(found.fit) if found.fit else None,
+        **fits_document(found.fits),
         "metadata": dict(contents.metadata),
         "complete": found.complete,
         "notes": list(found.notes),

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgernn.devices.boards import Board
+from edgernn.profiling.estimate import Estimate, estimate
+
+if TYPE_CHECKING:
+    from edgernn.devices.emulators.model import Cost
 
 # TFLite-Micro's code with the kernels of a recurrent model, GCC -O3 for a Cortex-M4: 56 to 80 KB were measured. The
 # upper end is allowed for; what a firmware registers decides.
@@ -26,7 +31,7 @@ class Needs:
     Attributes:
         model_bytes: of the file.
         arena_bytes: of the smallest arena that works; None if it was not run on TFLite-Micro.
-        rss_bytes: growth of a process on LiteRT; None if it was not measured.
+        activation_bytes: the most that its tensors hold at a time.
         operators: their names, each once.
         custom: those that are not built in.
         micro_runs: whether TFLite-Micro runs it; None if that was not tried.
@@ -35,7 +40,7 @@ class Needs:
 
     model_bytes: int
     arena_bytes: int | None
-    rss_bytes: int | None
+    activation_bytes: int
     operators: tuple[str, ...]
     custom: tuple[str, ...] = ()
     micro_runs: bool | None = None
@@ -49,10 +54,12 @@ class CNeeds:
     Attributes:
         constant_bytes: of weights and tables.
         working_bytes: of memory, state included.
+        cost: on an emulated machine with the board's core; None if there is none, or it was not run.
     """
 
     constant_bytes: int
     working_bytes: int
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True)
@@ -89,12 +96,14 @@ class Fit:
         fits: None if something that decides it was not measured.
         items: each thing that was checked.
         notes: what the figures do not tell.
+        time: of C on the board, an estimate; None where there is nothing to estimate it from.
     """
 
     board: Board
     fits: bool | None
     items: tuple[Item, ...]
     notes: tuple[str, ...]
+    time: Estimate | None = None
 
 
 def check_fit(board: Board, needs: Needs) -> Fit:
@@ -109,21 +118,29 @@ def check_fit(board: Board, needs: Needs) -> Fit:
 
 def check_fit_c(board: Board, needs: CNeeds) -> Fit:
     """Compare what a folder of C needs with what a board has."""
-    flash, ram = needs.constant_bytes + C_CODE_BYTES, needs.working_bytes + C_STACK_BYTES
+    cost = needs.cost
+    if cost is not None:
+        code, stack, constants = cost.flash_engine_bytes, cost.stack_bytes, cost.flash_weights_bytes
+        note = f"code and stack were counted on {cost.device}, {cost.compiler}; your own program comes on top."
+    else:
+        code, stack, constants = C_CODE_BYTES, C_STACK_BYTES, needs.constant_bytes
+        note = "code and stack of C are allowances; edgernn profile --device measures them."
     items = (
-        _bytes("flash", flash, board.flash_bytes, f"constants {needs.constant_bytes:,} + code {C_CODE_BYTES:,}"),
-        _bytes("RAM", ram, board.ram_bytes, f"memory {needs.working_bytes:,} + stack {C_STACK_BYTES:,}"),
+        _bytes("flash", constants + code, board.flash_bytes, f"constants {constants:,} + code {code:,}"),
+        _bytes(
+            "RAM", needs.working_bytes + stack, board.ram_bytes, f"memory {needs.working_bytes:,} + stack {stack:,}"
+        ),
     )
-    return _answer(board, items, "code and stack of C are allowances; edgernn profile --device measures them.")
+    return _answer(board, items, note, None if cost is None else estimate(board, cost))
 
 
-def _answer(board: Board, items: tuple[Item, ...], note: str = "") -> Fit:
+def _answer(board: Board, items: tuple[Item, ...], note: str = "", time: Estimate | None = None) -> Fit:
     answers = [item.ok for item in items]
     fits = False if False in answers else None if None in answers else True
     notes = [*([board.note] if board.note else []), *([note] if note else [])]
     if not board.checked:
         notes.append("the board's figures were not compared with their sources when they were written down.")
-    return Fit(board, fits, items, tuple(notes))
+    return Fit(board, fits, items, tuple(notes), time)
 
 
 def _micro(board: Board, needs: Needs) -> tuple[Item, ...]:
@@ -147,9 +164,9 @@ def _micro(board: Board, needs: Needs) -> tuple[Item, ...]:
 def _linux(board: Board, needs: Needs) -> tuple[Item, ...]:
     kinds = f"{len(needs.operators)} kinds, all built in"
     custom = f"not built in: {', '.join(needs.custom)}" if needs.custom else kinds
-    ram = "not measured" if needs.rss_bytes is None else "growth of a process on LiteRT here"
+    parts = f"model {needs.model_bytes:,} + tensors {needs.activation_bytes:,}"
     return (
-        _bytes("RAM", needs.rss_bytes, board.ram_bytes, ram),
+        _bytes("RAM", needs.model_bytes + needs.activation_bytes, board.ram_bytes, parts),
         Item("operators", None, None, custom, not needs.custom),
     )
 
@@ -176,6 +193,7 @@ def fit_document(fit: Fit) -> dict[str, Any]:
         "board": fit.board.name,
         "fits": fit.fits,
         "items": [{**asdict(item), "short_by": item.short_by} for item in fit.items],
+        "time": None if fit.time is None else fit.time.document(),
         "notes": list(fit.notes),
     }
 
@@ -187,3 +205,21 @@ def fit_rows(fit: Fit) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
         (item.what, item.needed, item.available, item.parts, words[item.ok]) for item in fit.items
     ]
     return ("What", "Needed", "Available", "Made of", "Answer"), rows
+
+
+def fits_document(fits: Sequence[Fit]) -> dict[str, Any]:
+    """Of a single board under the key ``fits``; of each under ``boards``."""
+    documents = [fit_document(fit) for fit in fits]
+    return {"fits": documents[0] if len(documents) == 1 else None, "boards": documents}
+
+
+MATRIX = ("Board", "Fits", "Needs flash", "Needs RAM", "Estimated time", "Why")
+
+
+def matrix_row(fit: Fit) -> tuple[object, ...]:
+    """A board's row under `MATRIX`: what is needed, and why it is not enough or not known."""
+    needed = {item.what: item.needed for item in fit.items}
+    why = shortfalls(fit) or tuple(f"{item.what}: {item.parts}" for item in fit.items if item.ok is None)
+    time = "" if fit.time is None else fit.time.brief
+    answer = {True: "yes", False: "no", None: "unknown"}[fit.fits]
+    return fit.board.name, answer, needed.get("flash"), needed.get("RAM"), time, "; ".join(why)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgernn.converters.tflite.liveness import peak_activation_bytes
 from edgernn.converters.tflite.reader import read_tflite
 from edgernn.converters.tflite.weighted import custom_operators
 from edgernn.devices.boards import Board
+from edgernn.devices.emulators.model import Cost
 from edgernn.devices.host.c import read_c_project
-from edgernn.devices.host.probe import probe
-from edgernn.errors import EnvironmentProblem
 from edgernn.inspection import inspect
 from edgernn.profiling.fit import CNeeds, Fit, Needs, check_fit, check_fit_c
 from edgernn.profiling.micro import Micro, profile_micro
@@ -29,16 +29,10 @@ def artifact_fit(board: Board, content: bytes, micro: Micro | None) -> Fit:
         micro: what TFLite-Micro says of it, for a microcontroller.
     """
     file = read_tflite(content)
-    growth = None
-    if board.runtime == "litert":
-        try:
-            growth = probe(file, "litert").rss_bytes
-        except EnvironmentProblem:
-            growth = None  # then it is not known
     needs = Needs(
         model_bytes=len(content),
         arena_bytes=micro.smallest if micro is not None else None,
-        rss_bytes=growth,
+        activation_bytes=peak_activation_bytes(file),
         operators=tuple(inspect(content).operators),
         custom=custom_operators(file),
         micro_runs=micro.runs if micro is not None else None,
@@ -47,8 +41,14 @@ def artifact_fit(board: Board, content: bytes, micro: Micro | None) -> Fit:
     return check_fit(board, needs)
 
 
-def c_fit(board: Board, folder: Path) -> Fit:
-    """Whether a board can hold a folder of C, of which a sequence is run or, where it streams, a step."""
+def c_fit(board: Board, folder: Path, cost: Cost | None = None) -> Fit:
+    """Whether a board can hold a folder of C, of which a sequence is run or, where it streams, a step.
+
+    Args:
+        board: the board.
+        folder: of C.
+        cost: on an emulated machine with the board's core; without, code and stack are allowances.
+    """
     own = read_c_project(folder).own
     run, step = int(own["run_scratch_bytes"]), int(own["step_scratch_bytes"]) + int(own["state_bytes"])
-    return check_fit_c(board, CNeeds(int(own["constant_bytes"]), min(run, step) if own["streams"] else run))
+    return check_fit_c(board, CNeeds(int(own["constant_bytes"]), min(run, step) if own["streams"] else run, cost))

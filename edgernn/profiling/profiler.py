@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,7 +55,7 @@ class Profile:
         latency: in the steady state.
         period_ms: time between two invocations, as the user gave it.
         operator_times: where an invocation's time goes.
-        fit: whether a board can hold it.
+        fits: of each board that was asked for, whether it can hold it.
         complete: whether all stages were reached.
         notes: what a user should know of the figures.
     """
@@ -77,7 +77,7 @@ class Profile:
     latency: Latency | None = None
     period_ms: float | None = None
     operator_times: OperatorTimes | CannotTell | None = None
-    fit: Fit | None = None
+    fits: tuple[Fit, ...] = ()
     complete: bool = False
     notes: tuple[str, ...] = ()
 
@@ -98,7 +98,7 @@ def profile(
     warmup: int = Plan.warmup,
     threads: int = 1,
     period_ms: float | None = None,
-    board: str | None = None,
+    board: str | Sequence[str] | None = None,
     static: bool = False,
     steps: int | None = None,
     on_progress: OnProgress | None = None,
@@ -113,7 +113,7 @@ def profile(
         warmup: invocations before that.
         threads: that LiteRT may use.
         period_ms: time between two invocations, for the real-time factor.
-        board: name of a board whose flash, RAM and operators are checked.
+        board: name of a board whose flash, RAM and operators are checked, or several; `all` for every one.
         static: tell only what the file says, running nothing.
         steps: number of time steps, for a Keras model that leaves it open.
         on_progress: is told what is being done, and which share of it is.
@@ -165,8 +165,7 @@ def stages(artifact: Any, wanted: Wanted, on_progress: OnProgress | None = None)
         for further in _running(found, file, wanted, report):
             found = further
             yield found
-    if wanted.board is not None:
-        found = replace(found, fit=check_fit(wanted.board, _needs(found, file)))
+    found = replace(found, fits=tuple(check_fit(board, _needs(found, file)) for board in wanted.boards))
     yield replace(found, complete=True)
 
 
@@ -229,7 +228,7 @@ def _needs(found: Profile, file: TfliteFile) -> Needs:
     return Needs(
         model_bytes=found.contents.size or 0,
         arena_bytes=found.micro.smallest if found.micro else None,
-        rss_bytes=found.cold.rss_bytes if found.cold and found.runtime == "litert" else None,
+        activation_bytes=found.activation_bytes or 0,
         operators=tuple(found.contents.operators),
         custom=custom_operators(file),
         micro_runs=found.micro.runs if found.micro else None,
@@ -245,7 +244,7 @@ def _sha256(artifact: Any) -> str:
 
 
 def _keras_notes(wanted: Wanted) -> tuple[str, ...]:
-    if wanted.static and wanted.board is None:
+    if wanted.static and not wanted.boards:
         return ()
     return ("a Keras model is not run: convert it, and profile the .tflite to see times, memory and whether it fits.",)
 

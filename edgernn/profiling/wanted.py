@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgernn.devices.boards import Board, find_board
+from edgernn.devices.boards import Board, find_boards
 from edgernn.errors import InputError, no_count, one_of
 from edgernn.profiling.latency import Plan
 
@@ -21,7 +22,7 @@ class Wanted:
         plan: how long.
         threads: that LiteRT may use.
         period_ms: time between two invocations, for the real-time factor.
-        board: that it shall fit on, or None.
+        boards: that it shall fit on.
         static: only what the file tells, running nothing.
         steps: number of time steps, for a Keras model that leaves it open.
     """
@@ -30,7 +31,7 @@ class Wanted:
     plan: Plan
     threads: int
     period_ms: float | None
-    board: Board | None
+    boards: tuple[Board, ...]
     static: bool
     steps: int | None
 
@@ -40,7 +41,7 @@ def check_wanted(
     plan: Plan,
     threads: int,
     period_ms: float | None,
-    board: str | None,
+    board: str | Sequence[str] | None,
     static: bool,
     steps: int | None,
 ) -> Wanted:
@@ -55,4 +56,4 @@ def check_wanted(
         raise InputError(wrong)
     if period_ms is not None and not 0 < period_ms < float("inf"):
         raise InputError(f"period: must be a positive number of milliseconds. Found: {period_ms}.")
-    return Wanted(runtime, plan, threads, period_ms, find_board(board) if board else None, static, steps)
+    return Wanted(runtime, plan, threads, period_ms, find_boards(board), static, steps)

@@ -18,10 +18,10 @@ FRONTS = {"bytes": "file", "arena_bytes": "arena", "latency_us": "time"}
 # The fields that a narrow terminal does without, the first to go first.
 DROP: tuple[str, ...] = (
     *("macs_per_step", "macs", "rss_bytes", "activation_bytes", "cold_start_us", "epoch_seconds", "epochs_to_score"),
-    *("seeds", "relative_error", "fronts", "misses", "parameters", "score_spread", "reason", "arena_bytes"),
-    *("score_lost", "failures", "latency_us"),
+    *("seeds", "relative_error", "fronts", "parameters", "score_spread", "reason", "arena_bytes"),
+    *("score_lost", "failures", "latency_us", "bytes"),
 )
-PROSE = ("misses", "reason")
+PROSE = ("fits", "reason")
 
 Better = Literal["less", "more", ""]
 
@@ -169,9 +169,14 @@ def _is_filled(column: Column, results: Results) -> bool:
 
 
 def terminal_table(results: Results) -> tuple[list[str], list[list[str]]]:
-    """Headings and cells."""
-    every = columns(results)
-    return [column.title for column in every], [[column.text(row) for column in every] for row in results.rows]
+    """Headings and cells; a row that is over the budget says by how much where it says no."""
+    every = [column for column in columns(results) if column.key != "misses"]
+
+    def text(column: Column, row: Row) -> str:
+        said = column.text(row)
+        return f"{said}: {'; '.join(row.misses)}" if column.key == "fits" and row.misses else said
+
+    return [column.title for column in every], [[text(column, row) for column in every] for row in results.rows]
 
 
 def titles(keys: Sequence[str], results: Results) -> list[str]:

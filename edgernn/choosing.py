@@ -19,7 +19,7 @@ from edgernn.converters.c.naming import PART
 from edgernn.converters.c.project import SCHEMA
 from edgernn.devices.boards import Board, find_board
 from edgernn.errors import InputError
-from edgernn.files import atomic_write, check_writable
+from edgernn.files import atomic_write, check_writable, make_parents
 from edgernn.measuring import keep_aside
 from edgernn.owned_folder import check_folder, write_folder
 from edgernn.samples import Source, load_samples
@@ -61,7 +61,7 @@ def choose(
         if c:
             check_folder(Path(output), SCHEMA, force=options["force"])
         else:
-            check_writable(output)
+            check_writable(output, parents=True)
     report("reading the model")
     measuring = _measuring(model, options, calibration, data, max_loss)
     with tempfile.TemporaryDirectory(prefix="edgernn-") as folder:
@@ -72,6 +72,8 @@ def choose(
     if kept is None:
         raise nothing_holds(choice, max_loss, board, calibrated=calibration is not None)
     notes = (*kept.notes, *(() if measuring.aside else measuring.samples.notes))
+    if output is not None:
+        make_parents(output)
     if output is not None and c:
         notes = (*notes, *write_folder(Path(output), kept.files, force=options["force"]))
     elif output is not None:

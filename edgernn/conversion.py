@@ -18,7 +18,7 @@ from edgernn.converters.keras.reader import ReadModel, read_keras
 from edgernn.converters.keras.source import joined, read_source
 from edgernn.errors import InputError, one_of
 from edgernn.explanation import check_explainable, explanation
-from edgernn.files import atomic_write, check_writable
+from edgernn.files import atomic_write, check_writable, make_parents
 from edgernn.input_types import input_type, widened_inputs
 from edgernn.measuring import told
 from edgernn.opening import check_opens
@@ -70,7 +70,7 @@ def convert(
 
     Args:
         model: a `.keras` or `.h5` file, or a Keras model.
-        output: where to write the artifact; None only returns its bytes.
+        output: where to write the artifact; folders above it are made. None only returns its bytes.
         quantize: the scheme: float32, float16, dynamic, int8 or int16x8; or auto for the smallest artifact of them
             that holds `max_loss`.
         target: phone (LiteRT; Raspberry Pi too) or micro (TFLite-Micro); by default phone, or what `board` is.
@@ -182,7 +182,7 @@ def convert(
     if options.scheme in INTEGER_SCHEMES and calibration is None:
         raise no_samples(options.scheme, "dynamic")
     if output is not None:
-        check_writable(output)
+        check_writable(output, parents=True)
         check_overwrites(output, model, calibration)
     report = on_progress or _ignore
     report("reading the model")
@@ -221,6 +221,7 @@ def convert(
         known = settings_of(options, limit, aside=aside)
         explained = explanation(subject_of(prepared, options, wide), harmed, known, measured)
     if output is not None:
+        make_parents(output)
         atomic_write(output, content)
     return ConvertResult(
         artifact=Path(output) if output is not None else None,

@@ -17,6 +17,7 @@ from edgernn.converters.keras.reader import read_model
 from edgernn.errors import InputError, one_of
 from edgernn.explanation import check_explainable, explanation
 from edgernn.feature_units import FeatureUnits
+from edgernn.files import make_parents
 from edgernn.input_types import input_type
 from edgernn.measuring import keep_aside, measured_distances, told
 from edgernn.owned_folder import check_folder, write_folder
@@ -114,6 +115,8 @@ def convert_c(
         "io": wanted_io,
     }
     files = project_files(program, prefix, about)
+    if output is not None:
+        make_parents(output)
     kept_files = write_folder(Path(output), files, force=force) if output is not None else ()
     return ConvertResult(
         artifact=Path(output) if output is not None else None,

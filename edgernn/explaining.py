@@ -9,7 +9,7 @@ from edgernn.conversion import convert
 from edgernn.converted import check_overwrites
 from edgernn.errors import InputError, InternalError
 from edgernn.explanation import Explanation
-from edgernn.files import atomic_write, check_writable
+from edgernn.files import atomic_write, check_writable, make_parents
 from edgernn.samples import Source
 
 
@@ -60,7 +60,7 @@ def check_report(
     from edgernn.report.page import check_packages
 
     check_packages()
-    check_writable(report)
+    check_writable(report, parents=True)
     check_overwrites(report, model, calibration, data, "report")
     if output is not None and os.path.realpath(report) == os.path.realpath(output):
         raise InputError(
@@ -90,4 +90,5 @@ def write_report(found: Explanation, path: str | os.PathLike[str], name: str) ->
     """
     from edgernn.report.explanation import page
 
+    make_parents(path)
     atomic_write(path, page(found, name).encode())

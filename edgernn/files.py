@@ -58,8 +58,12 @@ def atomic_write(path: str | os.PathLike[str], content: bytes | str) -> Path:
     return place
 
 
-def check_writable(path: str | os.PathLike[str]) -> None:
+def check_writable(path: str | os.PathLike[str], *, parents: bool = False) -> None:
     """Refuse early a path that `atomic_write` would refuse after long work.
+
+    Args:
+        path: of the file.
+        parents: whether folders above it that are missing will be made, by `make_parents`.
 
     Raises:
         InputError: the folder does not exist or cannot be written, or the path is no regular file, or read-only.
@@ -68,7 +72,23 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 
     try:
         target, _ = destination(path)
-        tempfile.TemporaryFile(dir=target.parent).close()
+        above = target.parent
+        while parents and not os.path.lexists(above) and above != above.parent:
+            above = above.parent
+        tempfile.TemporaryFile(dir=above).close()
+    except (OSError, ValueError) as error:
+        raise explained(path, error) from error
+
+
+def make_parents(path: str | os.PathLike[str]) -> None:
+    """Make the folders above a file or folder that is about to be written.
+
+    Raises:
+        InputError: one cannot be made.
+        EnvironmentProblem: the disk is full.
+    """
+    try:
+        Path(os.path.realpath(path)).parent.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         raise explained(path, error) from error
 
@@ -207,5 +227,5 @@ def explained(target: str | os.PathLike[str], error: Exception) -> EdgernnError:
         return EnvironmentProblem(f"output '{target!s}': cannot be written: {reason}.", hint="free some disk space.")
     return InputError(
         f"output '{target!s}': must be a writable path. Found: {reason}.",
-        hint="choose another path with --output, or create its folder first.",
+        hint="choose another path with --output, or see what is in its way.",
     )

@@ -203,12 +203,13 @@ def test_a_source_is_never_overwritten(tmp_path: Path) -> None:
 
 def test_an_unwritable_output_is_refused_before_the_work(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_bytes(b"kept")
     stages: list[str] = []
-    for output, rule in (("missing/m.tflite", "must be a writable path"), ("folder", "must be a file.")):
+    for output, rule in (("file/m.tflite", "must be a writable path"), ("folder", "must be a file.")):
         with pytest.raises(InputError, match=rf"output '.*': {rule}"):
             convert(output=tmp_path / output, on_progress=stages.append)
     assert stages == []
-    assert os.listdir(tmp_path) == ["folder"]
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
 
 
 @pytest.mark.parametrize("full", ["output", "temporary"])

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 @click.option(
     "-o",
     "--output",
-    required=True,
     type=AS_GIVEN,
-    help="The .tflite file, or the folder of C, to write.",
+    help="The .tflite file, or the folder of C, to write; FOLDER/ for a file in it.  [default: beside MODEL, by scheme "
+    "and target]",
 )
 @click.option("--format", default="tflite", show_default=True, metavar="tflite|c", help="A .tflite file, or C99.")
 @click.option(
@@ -103,7 +103,7 @@ if TYPE_CHECKING:
 @json_option
 def command(
     model: Path,
-    output: str,
+    output: str | None,
     format: str,
     quantize: str,
     target: str | None,
@@ -133,8 +133,10 @@ def command(
     """Convert MODEL, a .keras or .h5 file, to a .tflite for LiteRT and TFLite-Micro, or to C without any runtime."""
     from edgernn import guarded
     from edgernn.choice import NothingHolds, choice_document
+    from edgernn.cli.place import artifact_place
     from edgernn.conversion import convert
 
+    output = artifact_place(output, model, format, quantize, target or "", streaming=streaming)
     if report is not None:
         from edgernn.explaining import check_report
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import shutil
 import signal
 import subprocess
@@ -288,14 +289,16 @@ def test_the_json_is_as_documented(tmp_path: Path, capsys: pytest.CaptureFixture
     assert document["seconds"] > 0
 
 
-def test_the_table_shows_the_artifact(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_block_shows_the_artifact(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "m.tflite"
     assert run(["convert", str(folder() / "gru.keras"), "-o", str(output), "--form", "unrolled"]) == 0
     shown = capsys.readouterr()
     assert shown.err == ""
-    row = shown.out.splitlines()[-1].split()
-    assert row[:2] == [str(output), f"{output.stat().st_size:,}"]
-    assert {"float32", "phone", "unrolled", "1,278"} <= set(row)
+    block = dict(re.split("  +", line, maxsplit=1) for line in shown.out.splitlines())
+    assert block["artifact"] == str(output)
+    assert block["bytes"].startswith(f"{output.stat().st_size:,} (")
+    told = [block[key] for key in ("scheme", "target", "form", "parameters")]
+    assert told == ["float32", "phone", "unrolled", "1,278"]
 
 
 def test_ctrl_c_in_mid_work_leaves_nothing_behind(tmp_path: Path) -> None:

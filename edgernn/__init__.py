@@ -1,10 +1,10 @@
 """Keras recurrent models on phones, Raspberry Pi and microcontrollers.
 
-The verbs of the command line are functions here: ``edgernn.recipes``, ``edgernn.train``, ``edgernn.convert``,
-``edgernn.explain`` (``convert --explain``), ``edgernn.inspect``, ``edgernn.verify``, ``edgernn.profile`` and
-``edgernn.compare``; ``edgernn.load`` opens an artifact and asks it, as ``edgernn predict`` does. Each is imported when
-it is first used, so that ``import edgernn`` is cheap. A module must not bear a verb's name: importing it would put the
-module in the function's place.
+The verbs of the command line are functions here: ``edgernn.recipes``, ``edgernn.train``, ``edgernn.check``,
+``edgernn.convert``, ``edgernn.explain`` (``convert --explain``), ``edgernn.inspect``, ``edgernn.verify``,
+``edgernn.profile`` and ``edgernn.compare``; ``edgernn.load`` opens an artifact and asks it, as ``edgernn predict``
+does. Each is imported when it is first used, so that ``import edgernn`` is cheap. A module must not bear a verb's name:
+importing it would put the module in the function's place.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 _VERBS = {
     "StreamingSession": "edgernn.streaming.session:StreamingSession",
+    "check": "edgernn.checking:check",
     "compare": "edgernn.comparison.comparing:compare",
     "convert": "edgernn.conversion:convert",
     "explain": "edgernn.explaining:explain",
@@ -28,6 +29,7 @@ _VERBS = {
 __all__ = [
     "StreamingSession",
     "__version__",
+    "check",
     "compare",
     "convert",
     "explain",

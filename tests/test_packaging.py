@@ -116,7 +116,7 @@ def test_nothing_imports_converters_or_devices_as_top_level_names() -> None:
 
 
 def test_the_public_names_are_these() -> None:
-    assert set(edgernn.__all__) == VERBS | {"__version__", "StreamingSession", "load"}
+    assert set(edgernn.__all__) == VERBS | {"__version__", "StreamingSession", "check", "load"}
     assert set(dir(edgernn)) >= set(edgernn.__all__)
     assert edgernn.__version__ == metadata.version("edgernn")
     for verb in VERBS:

@@ -41,12 +41,15 @@ def parse_model(entry: object, version: Version = (3, 0)) -> KerasModel:
             hint="save the whole model with model.save('model.keras').",
         )
     broken: Broken = []
-    layer = _Parser(version, broken).layer(entry, "", 0)
+    parser = _Parser(version, broken)
+    layer = parser.layer(entry, "", 0)
     if layer is not None and layer.model is None:
         message = f"model: class must be Sequential or Functional. Found: '{layer.class_name}'."
         broken.append((message, "wrap the layer in keras.Sequential."))
     if broken or layer is None or layer.model is None:
-        raise UnsupportedError(dict.fromkeys(broken))
+        from edgernn.converters.keras.walk import broken_rules  # needed here alone
+
+        raise UnsupportedError(dict.fromkeys([*broken, *broken_rules(parser.beside)]))
     return replace(layer.model, keras_major=version[0])
 
 
@@ -54,6 +57,7 @@ class _Parser:
     def __init__(self, version: Version, broken: Broken) -> None:
         self.version = version
         self.broken = broken
+        self.beside: list[tuple[str, KerasLayer]] = []  # layers that can be read, beside others that cannot
 
     def layer(self, entry: object, path: str, depth: int, allowed: frozenset[str] | None = None) -> KerasLayer | None:
         """The layer of one configuration entry; None, with the reason in `broken`, when it cannot be read."""
@@ -173,6 +177,7 @@ class _Parser:
             message = f"layer '{twice}': the name must be unique in its model. Found: twice."
             self.broken.append((message, "give every layer a name of its own."))
         if len(self.broken) > before:
+            self.beside += [(f"{where}/{layer.name}" if where else layer.name, layer) for layer in layers]
             return None
         if class_name == "Sequential":
             return sequential_calls(name, layers, inputs, config, entry, where, self.broken)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from edgernn.converters.keras.layers import READERS
 from edgernn.converters.keras.layers.activations import ACTIVATIONS
-from edgernn.converters.keras.rules import RULES, Rule
+from edgernn.converters.keras.rules import RULES
 
 _HEAD = """# Supported layers
 
@@ -58,20 +59,24 @@ step takes no part.
 
 def page() -> str:
     """The page, as Markdown."""
+    rows = [[", ".join(layer.names), layer.text] for layer in layers()]
     return "\n".join(
         [
             _HEAD,
             "## Layers\n",
-            *_table(["Layers", "What they become"], _layer_rows()),
+            *_table(["Layers", "What they become"], rows),
             _RECURRENT,
             "## Activations\n",
-            ", ".join(f"`{name}`" for name in ACTIVATIONS if not name.startswith("keras_2_")) + ".",
+            ", ".join(f"`{name}`" for name in activations()) + ".",
             "",
             "`swish` and `hard_swish` are other names of `silu` and `hard_silu`. The `hard_sigmoid` of a Keras 2 file",
             "(or Keras 1) keeps its own slope.\n",
             _KERAS_1,
             "## Rules\n",
-            *_table(["Layers", "Rule", "What to do"], [_rule_row(rule) for rule in RULES]),
+            *_table(
+                ["Layers", "Rule", "What to do"],
+                [[", ".join(each.layers) or "all", each.text, each.advice] for each in rules()],
+            ),
             "\n## Masks",
             _MASKS,
             "## Parameters and multiply-accumulates",
@@ -85,13 +90,47 @@ def _table(head: list[str], rows: Iterable[list[str]]) -> list[str]:
     return [f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *rows]]
 
 
-def _layer_rows() -> list[list[str]]:
-    """One row per reader function; its docstring is the text."""
+@dataclass(frozen=True)
+class SupportedLayer:
+    """Layers that are read alike.
+
+    Attributes:
+        names: of their classes.
+        text: what they become.
+    """
+
+    names: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True)
+class LayerRule:
+    """A rule that layers must keep.
+
+    Attributes:
+        layers: that it is for; empty for all.
+        text: the rule.
+        advice: what to do about a layer that breaks it.
+    """
+
+    layers: tuple[str, ...]
+    text: str
+    advice: str
+
+
+def layers() -> tuple[SupportedLayer, ...]:
+    """One for each reader function; its docstring is the text."""
     classes: dict[str, list[str]] = {}
     for name, reader in READERS.items():
         classes.setdefault(" ".join((reader.__doc__ or "").split()), []).append(name)
-    return [[", ".join(names), text] for text, names in classes.items()]
+    return tuple(SupportedLayer(tuple(names), text) for text, names in classes.items())
 
 
-def _rule_row(rule: Rule) -> list[str]:
-    return [", ".join(rule.classes) or "all", rule.sentence, rule.hint[:1].upper() + rule.hint[1:]]
+def rules() -> tuple[LayerRule, ...]:
+    """In the order in which they are checked."""
+    return tuple(LayerRule(tuple(rule.classes), rule.sentence, rule.hint[:1].upper() + rule.hint[1:]) for rule in RULES)
+
+
+def activations() -> tuple[str, ...]:
+    """Names of the activations, without those of old files."""
+    return tuple(name for name in ACTIVATIONS if not name.startswith("keras_2_"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TypeGuard
 
@@ -28,6 +28,21 @@ def check_layers(model: KerasModel, findings: Findings, prefix: str = "") -> Non
         _check_layer(layer, findings, prefix + layer.name)
         if len(findings.broken) > before:
             findings.unreadable.add(prefix + layer.name)
+
+
+def broken_rules(layers: Iterable[tuple[str, KerasLayer]]) -> list[tuple[str, str]]:
+    """The rules that layers break by themselves, as messages and hints.
+
+    Args:
+        layers: each with its path.
+    """
+    findings = Findings()
+    for path, layer in layers:
+        if layer.model is None:
+            _check_layer(layer, findings, path)
+        else:
+            check_layers(layer.model, findings, f"{path}/")
+    return findings.broken
 
 
 def _check_layer(layer: KerasLayer, findings: Findings, path: str) -> None:

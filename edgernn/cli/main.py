@@ -38,6 +38,8 @@ COMMANDS = {
     "recipes": Entry("edgernn.cli.recipes:command", "List the training recipes and their data."),
     "train": Entry("edgernn.cli.train:command", "Train a recurrent model on real data."),
     "convert": Entry("edgernn.cli.convert:command", "Convert a Keras model to a small .tflite, quantized if you like."),
+    "check": Entry("edgernn.cli.check:command", "Say whether a model can be converted, to what, and at what cost."),
+    "layers": Entry("edgernn.cli.layers:command", "List the layers of Keras that are supported."),
     "inspect": Entry("edgernn.cli.inspect:command", "Show layers, parameters, operators and bytes of a model."),
     "verify": Entry("edgernn.cli.verify:command", "Run an artifact and compare its outputs with Keras."),
     "predict": Entry("edgernn.cli.predict:command", "Run an artifact on samples and print or write its answers."),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from edgernn.converters.tflite.liveness import peak_activation_bytes
 from edgernn.converters.tflite.reader import read_tflite
@@ -49,6 +51,15 @@ def c_fit(board: Board, folder: Path, cost: Cost | None = None) -> Fit:
         folder: of C.
         cost: on an emulated machine with the board's core; without, code and stack are allowances.
     """
-    own = read_c_project(folder).own
+    return check_fit_c(board, c_needs(read_c_project(folder).own, cost))
+
+
+def c_needs(own: Mapping[str, Any], cost: Cost | None = None) -> CNeeds:
+    """What a folder of C says that it needs.
+
+    Args:
+        own: its description of itself.
+        cost: as for `c_fit`.
+    """
     run, step = int(own["run_scratch_bytes"]), int(own["step_scratch_bytes"]) + int(own["state_bytes"])
-    return check_fit_c(board, CNeeds(int(own["constant_bytes"]), min(run, step) if own["streams"] else run, cost))
+    return CNeeds(int(own["constant_bytes"]), min(run, step) if own["streams"] else run, cost)

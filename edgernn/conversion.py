@@ -21,6 +21,7 @@ from edgernn.explanation import check_explainable, explanation
 from edgernn.files import atomic_write, check_writable, make_parents
 from edgernn.input_types import input_type, widened_inputs
 from edgernn.measuring import told
+from edgernn.names import format_named, scheme_named, target_named
 from edgernn.opening import check_opens
 from edgernn.promises import keep_promise, promised
 from edgernn.quantization.precision import MAX_ERROR
@@ -116,6 +117,8 @@ def convert(
         InternalError: its runtime, where that is installed, does not run the artifact; nothing is written then.
     """
     start = time.perf_counter()
+    quantize, format = scheme_named(quantize), format_named(format)
+    target = None if target is None else target_named(target)
     model = joined(model, architecture)
     if calibration is not None:
         calibration = read_once(calibration, "calibration")

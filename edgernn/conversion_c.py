@@ -20,6 +20,7 @@ from edgernn.feature_units import FeatureUnits
 from edgernn.files import make_parents
 from edgernn.input_types import input_type
 from edgernn.measuring import keep_aside, measured_distances, told
+from edgernn.names import c_scheme
 from edgernn.owned_folder import check_folder, write_folder
 from edgernn.passes import MaskInput
 from edgernn.quantization.advice import Settings
@@ -60,6 +61,7 @@ def convert_c(
     from edgernn import __version__
 
     start = time.perf_counter()
+    c_scheme(quantize)
     scheme = one_of("scheme", quantize, SCHEMES)
     wanted_io = _io(scheme, io)
     kept = one_of("clip", clip, CLIP_METHODS) if clip is not None else DEFAULT_CLIP

@@ -166,7 +166,7 @@ def test_everything_unsupported_is_listed_at_once(kind: str, tmp_path: Path) -> 
         "keras.ops 'Add'",
     ):
         assert part in found
-    assert "closest supported class: 'Conv1D'" in found
+    assert "keras.layers.Conv1D in a TimeDistributed" in found
     assert len(error.broken) == 5
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from edgernn.converters.keras import known
 from edgernn.converters.keras.calls import functional_calls, sequential_calls
-from edgernn.converters.keras.identity import Broken, check_identity, closest, is_mask_operation
+from edgernn.converters.keras.identity import Broken, check_identity, is_mask_operation
+from edgernn.converters.keras.instead import instead_of
 from edgernn.converters.keras.kinds import shown
 from edgernn.converters.keras.legacy import Version, renewed
 from edgernn.converters.keras.options import as_shape, clean, policy_name
@@ -98,12 +99,12 @@ class _Parser:
             message = f"layer '{where[:80]}...': models must be nested at most {_DEEPEST} deep. Found: deeper."
             self.broken.append((message, "put the layers into fewer models."))
             return None
-        if not check_identity(entry, where, self.broken):
+        if not check_identity(entry, where, self.broken, outermost=depth == 0):
             return None
         class_name = entry["class_name"]
         if allowed is not None and class_name not in allowed:
             message = f"layer '{where}': must be one of {', '.join(sorted(allowed))}. Found: '{class_name}'."
-            self.broken.append((message, closest(class_name, allowed)))
+            self.broken.append((message, instead_of(class_name, allowed)))
             return None
         layer = KerasLayer(
             class_name, name, {}, trainable=bool(config.get("trainable", True)), shared="shared_object_id" in entry

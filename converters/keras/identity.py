@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from edgernn.converters.keras import known
+from edgernn.converters.keras.instead import SUBCLASSED, instead_of
 
 Broken = list[tuple[str, str]]  # (message, hint) of every rule that a model breaks, in its order
 
 _CARRIES_CODE = {"Lambda": "Lambda, which carries Python code", "TFOpLambda": "TFOpLambda, an operation on tensors"}
 _NEVER_TRAINABLE = known.MODELS | {"InputLayer", "SpatialDropout1D"}
-_INSTEAD = {
-    "Lambda": "code in a model file is never run: compute it outside of the model, or use layers such as Rescaling.",
-    "TFOpLambda": "use a layer such as keras.layers.Add in place of the operation.",
-    "SlicingOpLambda": "slice outside of the model, or use keras.layers.Cropping1D.",
-}
-
-
-def closest(class_name: str, allowed: Collection[str] = known.SUPPORTED) -> str:
-    """The hint for a class that is not read: what to do, or the supported class with the most similar name."""
-    if class_name in _INSTEAD:
-        return _INSTEAD[class_name]
-    match = difflib.get_close_matches(class_name[:80], sorted(allowed), n=1, cutoff=0.6)
-    return f"closest supported class: '{match[0]}'." if match else "see the list of supported layers."
 
 
 def is_mask_operation(entry: object) -> bool:
@@ -40,11 +27,12 @@ def _is_operation(entry: Mapping[str, Any]) -> bool:
     return isinstance(module, str) and (module == "keras.ops" or module.startswith(("keras.ops.", "keras.src.ops.")))
 
 
-def check_identity(entry: Mapping[str, Any], where: str, broken: Broken) -> bool:
+def check_identity(entry: Mapping[str, Any], where: str, broken: Broken, *, outermost: bool = False) -> bool:
     """Whether the entry is a class of `known.SUPPORTED` as Keras defines it; if not, the reason goes to `broken`.
 
     A file of Keras 3 gives class, module and registered name; all three must be Keras's own, so that somebody's
-    own class called LSTM is not read as Keras's. A legacy file gives the class name alone.
+    own class called LSTM is not read as Keras's. A legacy file gives the class name alone. What is `outermost` is the
+    model itself.
     """
     class_name: str = entry["class_name"]
     if _is_operation(entry):
@@ -64,12 +52,24 @@ def check_identity(entry: Mapping[str, Any], where: str, broken: Broken) -> bool
     if own and class_name in known.SUPPORTED:
         return True
     module = entry.get("module")
+    foreign = not own or (isinstance(module, str) and not module.startswith(("keras", "tf_keras"))) or ">" in class_name
     if class_name in _CARRIES_CODE:
         found = _CARRIES_CODE[class_name]
-    elif not own or (isinstance(module, str) and not module.startswith(("keras", "tf_keras"))) or ">" in class_name:
+    elif outermost and foreign:
+        message = (
+            f"model '{where}': must be a Sequential or Functional model. Found: '{class_name}', a subclassed model"
+        )
+        broken.append((f"{message}, of which a file keeps no calls.", SUBCLASSED))
+        return False
+    elif foreign:
         source = f" of module '{module}'" if module else ""
         found = f"'{class_name}'{source}, which is not part of Keras"
     else:
         found = f"'{class_name}'"
-    broken.append((f"layer '{where}': class must be a supported layer of Keras. Found: {found}.", closest(class_name)))
+    broken.append(
+        (
+            f"layer '{where}': class must be a supported layer of Keras. Found: {found}.",
+            instead_of(class_name, own=foreign and class_name not in _CARRIES_CODE),
+        )
+    )
     return False

@@ -126,14 +126,26 @@ def refused(runtime: str, file: TfliteFile, error: Exception, words: str = "") -
     """
     known = first_words(words) or first_words(str(error)) or type(error).__name__
     custom = sorted(name for name in file.operators if not name.isupper())
-    hint = "make it again with edgernn convert."
+    hint = makers_hint(file)
     if custom:
         hint = f"it holds operators that are not built in: {', '.join(custom)}. {hint[0].upper()}{hint[1:]}"
     elif runtime == "TFLite-Micro":
-        hint = "convert with --target micro."
+        hint = hint if file.own.get("target") == "micro" else "convert with --target micro."
     elif LITERT_PACKAGES[0].package not in runtime:
         hint = f"{LITERT_PACKAGES[0].package} runs more than this package: pip install 'edgernn[runtime]'"
     return InputError(f"artifact: must run on {runtime}. Found: {known}", hint=hint)
+
+
+def makers_hint(file: TfliteFile) -> str:
+    """What to do about a file that a runtime does not take: whoever wrote it is to blame, and that may be edgernn."""
+    from edgernn import __version__
+
+    maker = file.own.get("edgernn")  # whatever the file says
+    if maker is None:
+        return "copy it again, or ask whoever exported it; edgernn convert makes another of the Keras model."
+    again = "making it again changes nothing" if maker == __version__ else "make it again with this one"
+    report = "if nobody changed the file, that is a fault of edgernn: please report it, with the model."
+    return f"edgernn {str(maker)[:40]} wrote it; {again}. {report[0].upper()}{report[1:]}"
 
 
 def first_words(text: str) -> str:

@@ -15,7 +15,7 @@ from edgernn import guarded
 from edgernn.converters.tflite.counting import count
 from edgernn.converters.tflite.file import TfliteFile
 from edgernn.converters.tflite.reader import read_tflite
-from edgernn.devices.host.litert import refused
+from edgernn.devices.host.litert import makers_hint, refused
 from edgernn.devices.host.session import open_session
 from edgernn.devices.host.stderr import captured_stderr
 from edgernn.errors import InputError
@@ -70,13 +70,13 @@ def probe(file: TfliteFile, runtime: str, *, threads: int = 1) -> FreshRun:
             return child.call(_run_once, file.content, runtime, threads, seconds=limit)
     except guarded.ChildError as error:
         reason = error.reason.replace("it crashed", "the runtime crashed")
-        raise _broken(runtime, reason) from error
+        raise _broken(runtime, file, reason) from error
 
 
-def _broken(runtime: str, found: str) -> InputError:
+def _broken(runtime: str, file: TfliteFile, found: str) -> InputError:
     return InputError(
         f"artifact: must run on {runtime}. Found: {found}.",
-        hint="the file may be damaged: copy it again, or make it again with edgernn convert.",
+        hint=makers_hint(file),
     )
 
 

@@ -135,7 +135,10 @@ def command(
     from edgernn.choice import NothingHolds, choice_document
     from edgernn.cli.place import artifact_place
     from edgernn.conversion import convert
+    from edgernn.names import format_named, scheme_named, target_named
 
+    quantize, format = scheme_named(quantize), format_named(format)
+    target = None if target is None else target_named(target)
     output = artifact_place(output, model, format, quantize, target or "", streaming=streaming)
     if report is not None:
         from edgernn.explaining import check_report

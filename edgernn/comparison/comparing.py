@@ -20,6 +20,7 @@ from edgernn.comparison.timing import ROUNDS
 from edgernn.comparison.trained import Networks, plan_networks, prepare_samples
 from edgernn.devices.boards import Board, find_board
 from edgernn.errors import InputError, UnsupportedError, no_count, one_of
+from edgernn.names import scheme_named, target_named
 from edgernn.targets import INTEGER_SCHEMES, SCHEMES, TARGETS
 from edgernn.training import Shape
 
@@ -156,7 +157,7 @@ def _budget(text: str | None, board: Board | None) -> Budget | None:
 
 def _targets(wanted: Sequence[str] | None, board: Board | None) -> tuple[str, ...]:
     if wanted is not None:
-        return tuple(one_of("target", target, tuple(TARGETS)) for target in wanted)
+        return tuple(one_of("target", target_named(target), tuple(TARGETS)) for target in wanted)
     if board is not None:
         return ("micro",) if board.runtime == "micro" else ("phone",)
     return tuple(TARGETS)
@@ -164,7 +165,7 @@ def _targets(wanted: Sequence[str] | None, board: Board | None) -> tuple[str, ..
 
 def _schemes(wanted: Sequence[str] | None, calibrated: bool) -> tuple[str, ...]:
     if wanted is not None:
-        return tuple(one_of("scheme", scheme, SCHEMES) for scheme in wanted)
+        return tuple(one_of("scheme", scheme_named(scheme), SCHEMES) for scheme in wanted)
     return tuple(scheme for scheme in DEFAULT_SCHEMES if calibrated or scheme not in INTEGER_SCHEMES)
 
 

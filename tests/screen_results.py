@@ -18,7 +18,9 @@ import numpy as np
 import report_results
 
 import edgernn
+from edgernn.checking import CheckResult, Way
 from edgernn.choice import Choice, Tried
+from edgernn.cli.check import print_check
 from edgernn.cli.compare import print_results
 from edgernn.cli.convert import print_choice, print_result
 from edgernn.cli.deploy import print_deployments
@@ -28,6 +30,7 @@ from edgernn.cli.explained import print_explanation
 from edgernn.cli.fits import print_fits
 from edgernn.cli.growth import print_comparison
 from edgernn.cli.inspect import print_inspection
+from edgernn.cli.layers import print_layers
 from edgernn.cli.output import print_block
 from edgernn.cli.profile import print_profile
 from edgernn.cli.recipes import print_recipes
@@ -271,9 +274,44 @@ def train() -> None:
     )  # fmt: skip
 
 
+def check() -> None:
+    phones = tuple(board.name for board in boards() if board.kind != "micro")
+    micros = tuple(board.name for board in boards() if board.kind == "micro")
+    ways = (
+        Way("phone", "dynamic", 7_424, 1_916, phones),
+        Way("micro", "int8", 7_568, 19_552, micros[1:], micros[:1]),
+        Way(
+            "micro", "int16x8", None, None, refused="an operator has no kernel of 16 bits: 'SOFTMAX' over 300 numbers."
+        ),
+        Way("c", "int8", 3_088, 216, micros[:3], micros[3:]),
+    )
+    shapes: dict[str, tuple[int, ...]] = {"signal": (9, 4)}
+    why = (
+        "layer 'both': a stream must be read from its beginning to its end. Found: a recurrence that runs from the end."
+    )
+    print_check(CheckResult((), 418, 2_936, 324, shapes, {"out": (2,)}, ways, False, why))
+
+
+def check_obstacles() -> None:
+    print_check(
+        CheckResult(
+            (
+                (
+                    "layer 'attend': class must be a supported layer of Keras. Found: 'Attention'.",
+                    "train again without.",
+                ),
+                ("layer 'gru': reset_after must be true or false. Found: 3.", ""),
+            )
+        )
+    )
+
+
 SCREENS: dict[str, Callable[[], None]] = {
     "recipes": recipes,
     "train": train,
+    "layers": print_layers,
+    "check": check,
+    "check-obstacles": check_obstacles,
     "convert": convert,
     "convert-auto": choose,
     "convert-explain": explain,

@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from edgernn.converters.keras import known
 
-GENERAL = "docs/supported-layers.md lists what is read."
+GENERAL = "'edgernn layers' lists what is read."
 SUBCLASSED = (
     "rebuild it functionally, with the same layers and weights: x = keras.Input((steps, features)); "
     "model = keras.Model(x, net.call(x)), where net is yours and its call uses layers of Keras alone."

@@ -38,7 +38,7 @@ def command(model: Path, steps: int | None, architecture: Path | None, as_json: 
     if as_json:
         print_json(_document(model, found))
     else:
-        _print(found)
+        print_check(found)
     for text in found.notes:
         note(f"note: {text}")
     return 0 if found.convertible else 1
@@ -74,7 +74,8 @@ def _document(model: Path, found: CheckResult) -> dict[str, object]:
     }
 
 
-def _print(found: CheckResult) -> None:
+def print_check(found: CheckResult) -> None:
+    """What stands in its way, or what each kind of artifact costs."""
     if found.obstacles:
         count = len(found.obstacles)
         say(f"cannot be converted: {count} obstacle{'s' if count > 1 else ''}")
@@ -86,11 +87,11 @@ def _print(found: CheckResult) -> None:
     answers = [f"{name} {list(shape)}" for name, shape in (found.outputs or {}).items()]
     print_block(
         [
-            ("Inputs", ", ".join(shapes)),
-            ("Outputs", ", ".join(answers)),
-            ("Parameters", found.parameters),
-            ("Products", f"{found.macs:,} ({found.macs_per_step:,} per step)"),
-            ("As a stream", found.stream_reason if found.streams else f"no: {found.stream_reason}"),
+            ("inputs", ", ".join(shapes)),
+            ("outputs", ", ".join(answers)),
+            ("parameters", found.parameters),
+            ("products", f"{found.macs:,} ({found.macs_per_step:,} per step)"),
+            ("as a stream", found.stream_reason if found.streams else f"no: {found.stream_reason}"),
         ]
     )
     say()

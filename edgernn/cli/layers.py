@@ -36,7 +36,14 @@ def command(name: str | None, as_json: bool) -> None:
         for rule in kept:
             say_wrapped(f"- {rule.text} {rule.advice}")
         return
-    rows = [(each, layer.text) for layer in known for each in layer.names]
+    print_layers()
+
+
+def print_layers() -> None:
+    """Every layer with what it becomes, and the activations."""
+    from edgernn.converters.keras.document import activations, layers
+
+    rows = [(each, layer.text) for layer in layers() for each in layer.names]
     print_table("", ("Layer", "What it becomes"), sorted(rows), prose=("What it becomes",))
     say()
     say_wrapped(f"Activations: {', '.join(activations())}.")
@@ -44,8 +51,8 @@ def command(name: str | None, as_json: bool) -> None:
 
 
 def _unknown(name: str) -> Exception:
-    from edgernn.converters.keras.identity import closest
+    from edgernn.converters.keras.instead import instead_of
     from edgernn.converters.keras.known import SUPPORTED
     from edgernn.errors import InputError
 
-    return InputError(f"layer: must be a supported one. Found: '{name}'.", hint=closest(name, SUPPORTED))
+    return InputError(f"layer: must be a supported one. Found: '{name}'.", hint=instead_of(name, SUPPORTED))

@@ -10,24 +10,76 @@ importing it would put the module in the function's place.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_VERBS = {
-    "StreamingSession": "edgernn.streaming.session:StreamingSession",
-    "check": "edgernn.checking:check",
-    "compare": "edgernn.comparison.comparing:compare",
-    "convert": "edgernn.conversion:convert",
-    "explain": "edgernn.explaining:explain",
-    "inspect": "edgernn.inspection:inspect",
-    "load": "edgernn.predictor:load",
-    "profile": "edgernn.profiling.profiler:profile",
-    "recipes": "edgernn.training:recipes",
-    "train": "edgernn.training:train",
-    "verify": "edgernn.verification:verify",
+if TYPE_CHECKING:
+    from edgernn.checking import CheckResult, check
+    from edgernn.comparison.comparing import compare
+    from edgernn.conversion import convert
+    from edgernn.converted import ConvertResult
+    from edgernn.errors import (
+        CheckFailed,
+        EdgernnError,
+        EnvironmentProblem,
+        InputError,
+        InternalError,
+        UnsupportedError,
+    )
+    from edgernn.explaining import explain
+    from edgernn.explanation import Explanation
+    from edgernn.inspection import Inspection, inspect
+    from edgernn.predictor import Predictor, load
+    from edgernn.profiling.profiler import Profile, profile
+    from edgernn.streaming.session import StreamingSession
+    from edgernn.training import TrainResult, recipes, train
+    from edgernn.verification import VerifyResult, verify
+
+    __version__: str
+
+_HOMES = {
+    "CheckFailed": "edgernn.errors",
+    "CheckResult": "edgernn.checking",
+    "ConvertResult": "edgernn.converted",
+    "EdgernnError": "edgernn.errors",
+    "EnvironmentProblem": "edgernn.errors",
+    "Explanation": "edgernn.explanation",
+    "InputError": "edgernn.errors",
+    "Inspection": "edgernn.inspection",
+    "InternalError": "edgernn.errors",
+    "Predictor": "edgernn.predictor",
+    "Profile": "edgernn.profiling.profiler",
+    "StreamingSession": "edgernn.streaming.session",
+    "TrainResult": "edgernn.training",
+    "UnsupportedError": "edgernn.errors",
+    "VerifyResult": "edgernn.verification",
+    "check": "edgernn.checking",
+    "compare": "edgernn.comparison.comparing",
+    "convert": "edgernn.conversion",
+    "explain": "edgernn.explaining",
+    "inspect": "edgernn.inspection",
+    "load": "edgernn.predictor",
+    "profile": "edgernn.profiling.profiler",
+    "recipes": "edgernn.training",
+    "train": "edgernn.training",
+    "verify": "edgernn.verification",
 }
 
 __all__ = [
+    "CheckFailed",
+    "CheckResult",
+    "ConvertResult",
+    "EdgernnError",
+    "EnvironmentProblem",
+    "Explanation",
+    "InputError",
+    "Inspection",
+    "InternalError",
+    "Predictor",
+    "Profile",
     "StreamingSession",
+    "TrainResult",
+    "UnsupportedError",
+    "VerifyResult",
     "__version__",
     "check",
     "compare",
@@ -44,21 +96,22 @@ __all__ = [
 own_process = False  # the command line sets it: no other program's threads are in this process
 
 
-def __getattr__(name: str) -> Any:
-    """Import a verb, or read the installed version, on first use."""
-    if name == "__version__":
-        value: Any = _version()
-    elif name in _VERBS:
-        module, _, attribute = _VERBS[name].partition(":")
-        value = getattr(import_module(module), attribute)
-    else:
-        raise AttributeError(f"module 'edgernn' has no attribute '{name}'")
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # or a checker would take any name for one of these
+
+    def __getattr__(name: str) -> Any:
+        """Import a verb, or read the installed version, on first use."""
+        if name == "__version__":
+            value: Any = _version()
+        elif name in _HOMES:
+            value = getattr(import_module(_HOMES[name]), name)
+        else:
+            raise AttributeError(f"module 'edgernn' has no attribute '{name}'")
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return list(__all__)
 
 
 def _version() -> str:

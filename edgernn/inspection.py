@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from edgernn.artifact_source import Converted, source_of
 from edgernn.converters.tflite.counting import Count, count, guessed_scheme
 from edgernn.converters.tflite.file import TfliteFile
 from edgernn.converters.tflite.kernels import reasons, runs_with
@@ -100,7 +101,7 @@ def inspect(model: Any, *, steps: int | None = None, architecture: str | os.Path
     """Look into a Keras model or a .tflite file of any tool.
 
     Args:
-        model: a path, a Keras model, or the content of a .tflite.
+        model: a path, a Keras model, the content of a .tflite, or what `edgernn.convert` returned.
         steps: number of time steps, for a Keras model that leaves it open.
         architecture: of a Keras model that holds only weights, the JSON file of Keras's `model.to_json()`.
 
@@ -109,6 +110,8 @@ def inspect(model: Any, *, steps: int | None = None, architecture: str | os.Path
         UnsupportedError: a Keras model with layers that are not known.
         EnvironmentProblem: a package is missing.
     """
+    if isinstance(model, Converted):
+        model = source_of(model)
     if isinstance(model, bytes):
         return _tflite(read_tflite(model), None)
     path = Path(model) if isinstance(model, (str, os.PathLike)) else None

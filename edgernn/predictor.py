@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from edgernn.artifact_source import ArtifactSource, source_of
 from edgernn.devices.host.session import Array, Session, TensorInfo
 from edgernn.errors import InputError
 from edgernn.graph import Graph, Value
@@ -46,11 +46,11 @@ class Predictions:
     notes: tuple[str, ...]
 
 
-def load(artifact: str | os.PathLike[str] | bytes, runtime: str | None = None) -> Predictor:
+def load(artifact: ArtifactSource, runtime: str | None = None) -> Predictor:
     """Open an artifact of any kind, to ask it.
 
     Args:
-        artifact: path or content of a `.tflite` of any tool, or a folder of C.
+        artifact: path or content of a `.tflite` of any tool, or a folder of C, or what `edgernn.convert` returned.
         runtime: litert, micro or c; by default the artifact's usual one.
 
     Returns:
@@ -80,15 +80,10 @@ class Predictor:
         streaming: whether it takes a hop of frames at a time.
     """
 
-    def __init__(self, artifact: str | os.PathLike[str] | bytes, runtime: str | None = None) -> None:
+    def __init__(self, artifact: ArtifactSource, runtime: str | None = None) -> None:
         """See `load`."""
-        if not isinstance(artifact, (str, os.PathLike, bytes)):
-            raise InputError(
-                f"artifact: must be a path, or the bytes of a .tflite. Found: {type(artifact).__name__}.",
-                hint="give what edgernn.convert wrote.",
-            )
-        self._source = artifact
-        self._read: Artifact = read_artifact(artifact)
+        self._source = source_of(artifact)
+        self._read: Artifact = read_artifact(self._source)
         self.runtime = chosen_runtime(self._read, runtime)
         self.streaming = is_stream(self._read)
         self._session: Session | None = None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from edgernn.artifact_source import ArtifactSource, source_of
 from edgernn.converters.keras.reader import ReadModel
 from edgernn.converters.tflite.file import TfliteFile
 from edgernn.converters.tflite.reader import read_tflite
@@ -70,12 +70,13 @@ class Artifact:
         return open_session(self.content, runtime)
 
 
-def read_artifact(source: str | os.PathLike[str] | bytes) -> Artifact:
-    """Read a `.tflite` or its content, or a folder of C.
+def read_artifact(source: ArtifactSource) -> Artifact:
+    """Read a `.tflite` or its content, or a folder of C, or either as `edgernn.convert` returned it.
 
     Raises:
         InputError: it is none of these, or damaged.
     """
+    source = source_of(source)
     if is_c_project(source):
         assert not isinstance(source, bytes), "only paths are folders"
         project = read_c_project(source)
@@ -100,7 +101,7 @@ def chosen_runtime(artifact: Artifact, wanted: str | None) -> str:
     return wanted
 
 
-def score(artifact: str | os.PathLike[str] | bytes, data: Source, *, runtime: str | None = None) -> Metric | None:
+def score(artifact: ArtifactSource, data: Source, *, runtime: str | None = None) -> Metric | None:
     """How well an artifact does its task, without the model that it was made from; None for samples without targets.
 
     Args:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from edgernn.artifact_source import ArtifactSource
 from edgernn.converters.keras.reader import ReadModel, read_keras
 from edgernn.converters.keras.source import joined, read_source
 from edgernn.converters.tflite.counting import guessed_scheme
@@ -76,7 +77,7 @@ class VerifyResult:
 
 def verify(
     model: Any,
-    artifact: str | os.PathLike[str] | bytes,
+    artifact: ArtifactSource,
     data: Source,
     *,
     runtime: str | None = None,
@@ -94,7 +95,7 @@ def verify(
 
     Args:
         model: a `.keras` or `.h5` file, or a Keras model.
-        artifact: a `.tflite` file, ours or not, or its content; or a folder of C.
+        artifact: a `.tflite` file, ours or not, or its content; a folder of C; or what `edgernn.convert` returned.
         data: samples, as `convert` takes them for calibration: a file or folder, arrays, or what hands them out;
             targets under `y`, those of several outputs under `y_` and the output's name, or as y of pairs (x, y).
         runtime: litert, micro for TFLite-Micro, or c; by default c for a folder of C, else litert.

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -72,7 +73,7 @@ def train(cell: str, units: int, folder: Path) -> None:
             bar.describe(f"{cell}: training, loss {done.loss:.3f}")
             bar.update(done.number, done.of)
 
-        options = {"cell": cell, "units": units, "seed": SEED, "force": True}
+        options: dict[str, Any] = {"cell": cell, "units": units, "seed": SEED, "force": True}
         result = edgernn.train(RECIPE, output=folder, on_stage=stage, on_epoch=epoch, **options)
     names = " and ".join(f"{100 * baseline.score:.1f} % by the {baseline.name}" for baseline in result.baselines)
     note(f"{cell}: trained in {result.seconds:.1f} s; {100 * result.score:.1f} % right, against {names}")

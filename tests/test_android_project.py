@@ -63,7 +63,7 @@ def apps(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.savez(place / "x.npz", x=x)
     for name, (model, options) in APPS.items():
         artifact = place / ("converted" if options.get("format") == "c" else "converted.tflite")
-        calibration = {"calibration": x} if "quantize" in options else {}
+        calibration: dict[str, Any] = {"calibration": x} if "quantize" in options else {}
         edgernn.convert(place / f"{model}.keras", artifact, **options, **calibration)
         words = ["--data", str(place / "x.npz"), "--package", f"com.example.{name}"]
         assert run(["deploy", str(artifact), "--android-project", str(place / name), *words]) == 0

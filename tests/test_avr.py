@@ -6,6 +6,7 @@ import json
 import struct
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,7 +69,7 @@ def test_a_model_answers_there_as_here(tmp_path: Path, scheme: str, capsys: pyte
     randomize(model, 3)
     x = np.random.default_rng(0).standard_normal((8, 6, 3)).astype("f4")
     np.savez(tmp_path / "x.npz", x=x)
-    calibration = {"calibration": x} if scheme == "int8" else {}
+    calibration: dict[str, Any] = {"calibration": x} if scheme == "int8" else {}
     edgernn.convert(model, tmp_path / "c", format="c", quantize=scheme, name="model", **calibration)
     words = [str(tmp_path / "c"), "--device", "simavr:atmega2560", "--data", str(tmp_path / "x.npz")]
     assert command(["deploy", *words, "--json"]) == 0
@@ -99,7 +100,7 @@ def test_constants_take_no_ram(tmp_path: Path, scheme: str, processor: str) -> N
     randomize(model, 3)
     random = np.random.default_rng(0)
     samples = {"ids": random.integers(0, 9, (20, 6)), "x": random.standard_normal((20, 6, 3)).astype("f4")}
-    calibration = {"calibration": samples} if scheme == "int8" else {}
+    calibration: dict[str, Any] = {"calibration": samples} if scheme == "int8" else {}
     edgernn.convert(model, tmp_path / "c", format="c", quantize=scheme, name="model", **calibration)
     words = ["avr-gcc", f"-mmcu={processor}", "-std=gnu11", "-Os", "-Wall", "-Wextra", "-Werror", "-c", "model.c"]
     source = tmp_path / "c" / "src"

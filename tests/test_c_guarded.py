@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -150,7 +151,7 @@ def test_times_are_those_of_the_c_alone(saved: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("wrong", [ROWS, -1, 2_000_000_000])
 def test_ids_beyond_the_table_are_refused_by_every_verb(kind: str, wrong: int, saved: Path, tmp_path: Path) -> None:
     ids = np.arange(2 * STEPS, dtype=np.int32).reshape(2, STEPS) % ROWS
-    options = {"c": {"format": "c"}, "micro": {"target": "micro"}, "tflite": {}}[kind]
+    options: dict[str, Any] = {"c": {"format": "c"}, "micro": {"target": "micro"}, "tflite": {}}[kind]
     artifact = edgernn.convert(saved / "ids.keras", tmp_path / "model", **options).artifact
     assert artifact is not None
     runtime = {"c": "c", "micro": "micro", "tflite": "litert"}[kind]

@@ -6,6 +6,7 @@ import re
 import subprocess
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -149,7 +150,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def made(place: Path, request: pytest.FixtureRequest) -> Path:
     """Its folder, with the longest name that there may be."""
     name: str = "n" * (LONGEST_NAME - len(request.param)) + request.param
-    model, samples = hostile(place), {}
+    model = hostile(place)
+    samples: dict[str, Any] = {}
     if request.param == "int8":
         samples["calibration"] = place / "samples.npz"
     edgernn.convert(model, place / name, format="c", quantize=request.param, **samples)

@@ -58,6 +58,7 @@ def test_what_is_told_is_what_a_conversion_then_costs(kind: str, tmp_path: Path)
         assert abs(told.size / made.size - 1) <= most
     profiled = edgernn.profile(made.content, board="arduino-nano-33-ble", runs=1, min_seconds=0.01)
     assert profiled.micro is not None
+    assert profiled.micro.smallest is not None
     told = way(found, "micro", "int8")
     assert told.memory is not None
     assert abs(told.memory / profiled.micro.smallest - 1) <= 0.25

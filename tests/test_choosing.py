@@ -84,7 +84,7 @@ def test_the_smallest_that_holds_the_limit_is_kept() -> None:
     assert {tried.scheme for tried in choice.tried} == {"float32", "float16", "dynamic", "int8", "int16x8"}
     right = np.mean(answers.argmax(-1) == y)
     for tried in choice.tried:
-        more = {} if tried.max_error is None else {"max_error": tried.max_error}
+        more: dict[str, Any] = {} if tried.max_error is None else {"max_error": tried.max_error}
         alone = edgernn.convert(model, quantize=tried.scheme, calibration=x, **more)
         assert tried.size == len(alone.content)
         lost = right - np.mean(on_litert(alone.content, test).argmax(-1) == y)

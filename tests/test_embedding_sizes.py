@@ -39,7 +39,7 @@ def test_a_table_is_stored_in_the_schemes_bytes(scheme: str, kind: str) -> None:
     model = text_model(**({kind: True} if kind != "plain" else {}))
     x = np.random.default_rng(2).integers(0, ROWS, (24, *model.input_shape[1:])).astype("int32")
     each, tolerance = SCHEMES[scheme]
-    calibration = {"calibration": x} if scheme == "int8" else {}
+    calibration: dict[str, Any] = {"calibration": x} if scheme == "int8" else {}
     content = edgernn.convert(model, quantize=scheme, **calibration).content
     stored = [t for g in read_tflite(content).subgraphs for t in g.tensors if t.shape == (ROWS, WIDTH) and t.data_bytes]
     assert {tensor.data_bytes for tensor in stored} == {ROWS * WIDTH * each}

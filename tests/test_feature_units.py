@@ -98,7 +98,7 @@ def test_c_says_what_each_feature_stands_for(kind: str, tmp_path: Any) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"target": "micro"}, {"format": "c"}], ids=["phone", "micro", "c"])
-def test_a_stream_rounds_its_features_one_by_one(options: dict[str, str], tmp_path: Any) -> None:
+def test_a_stream_rounds_its_features_one_by_one(options: dict[str, Any], tmp_path: Any) -> None:
     model, x = made("normalization", "LSTM", 1e4)
     expected = np.asarray(model.predict(x[100:110], verbose=0))
     path = tmp_path / "stream"

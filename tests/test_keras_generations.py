@@ -130,7 +130,7 @@ def test_weights_with_their_architecture_beside_them(kind: str, tmp_path: Path) 
     whole = edgernn.convert(model)
     assert artifact.macs == whole.macs
     if kind.startswith("3"):
-        result = edgernn.verify(weights, artifact.artifact, {"x": x}, architecture=architecture)
+        result = edgernn.verify(weights, artifact, {"x": x}, architecture=architecture)
         assert result.passed
         assert result.oracle == "keras"
 

@@ -23,6 +23,18 @@ ROOT = Path(__file__).parent.parent
 FOLDERS = {"edgernn": "edgernn", "converters": "edgernn.converters", "devices": "edgernn.devices"}
 NOT_SOURCE = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "runs")
 VERBS = {"compare", "convert", "explain", "inspect", "profile", "recipes", "train", "verify"}
+ERRORS = {"CheckFailed", "EdgernnError", "EnvironmentProblem", "InputError", "InternalError", "UnsupportedError"}
+RESULTS = {
+    "CheckResult",
+    "ConvertResult",
+    "Explanation",
+    "Inspection",
+    "Predictor",
+    "Profile",
+    "StreamingSession",
+    "TrainResult",
+    "VerifyResult",
+}
 COMMANDS = VERBS - {"explain"}  # which is `convert --explain` there
 
 
@@ -116,13 +128,17 @@ def test_nothing_imports_converters_or_devices_as_top_level_names() -> None:
 
 
 def test_the_public_names_are_these() -> None:
-    assert set(edgernn.__all__) == VERBS | {"__version__", "StreamingSession", "check", "load"}
-    assert set(dir(edgernn)) >= set(edgernn.__all__)
+    assert set(edgernn.__all__) == VERBS | ERRORS | RESULTS | {"__version__", "check", "load"}
+    assert dir(edgernn) == sorted(edgernn.__all__)
     assert edgernn.__version__ == metadata.version("edgernn")
-    for verb in VERBS:
-        assert callable(getattr(edgernn, verb))
+    for name in VERBS | {"check", "load"}:
+        assert callable(getattr(edgernn, name))
+    for name in RESULTS:
+        assert isinstance(getattr(edgernn, name), type)
+    for name in ERRORS:
+        assert issubclass(getattr(edgernn, name), edgernn.EdgernnError)
     with pytest.raises(AttributeError, match="no attribute 'convrt'"):
-        edgernn.convrt  # noqa: B018
+        edgernn.convrt  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_no_module_bears_a_verbs_name() -> None:

@@ -129,7 +129,7 @@ def test_a_stream_of_a_stateful_model_is_right_over_a_long_recording(
     model, x, expected = long_recording(window)
     test = x[4]
     calibration = x[:4] if given == "recordings" else x[:4].reshape(-1, window, 6)
-    options = {"format": "c"} if form == "c" else {"target": "micro"}
+    options: dict[str, Any] = {"format": "c"} if form == "c" else {"target": "micro"}
     path = tmp_path / ("model" if form == "c" else "model.tflite")
     edgernn.convert(model, path, quantize="int8", streaming=True, hop=window, calibration=calibration, **options)
     with edgernn.StreamingSession(path) as session:
@@ -150,7 +150,7 @@ def test_a_recording_is_verified_with_the_state_carried(
     gru = keras.layers.GRU(7, stateful=True, return_sequences=sequences)
     model, x = stateful(window, gru, keras.layers.Dense(2)), recordings(3, 8 * window)
     path = tmp_path / "model"
-    options = {"format": "c"} if form == "c" else {}
+    options: dict[str, Any] = {"format": "c"} if form == "c" else {}
     edgernn.convert(model, path, streaming=True, hop=window, **options)
     result = edgernn.verify(model, path, x, oracle=oracle)
     assert (result.passed, result.samples) == (True, 24)

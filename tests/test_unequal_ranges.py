@@ -40,7 +40,7 @@ def test_what_is_rewritten_computes_the_same(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", [KINDS[0], *(pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS[1:])])
 @pytest.mark.parametrize("options", [{}, {"target": "micro"}, {"format": "c"}], ids=["phone", "micro", "c"])
-def test_no_unit_is_too_small_for_eight_bits(kind: str, options: dict[str, str], tmp_path: Any) -> None:
+def test_no_unit_is_too_small_for_eight_bits(kind: str, options: dict[str, Any], tmp_path: Any) -> None:
     """Against the same model on features of like ranges, whose quantization has nothing to do with units."""
     errors = []
     for ratio in (1.0, 1e4):
@@ -57,7 +57,8 @@ def test_no_unit_is_too_small_for_eight_bits(kind: str, options: dict[str, str],
 def test_a_stream_of_raw_units_answers_as_its_window(tmp_path: Any) -> None:
     model, x = made("normalization", "LSTM", 1e4)
     expected = np.asarray(model.predict(x[100:110], verbose=0))
-    for number, options in enumerate(({}, {"target": "micro"}, {"format": "c"})):
+    every: tuple[dict[str, Any], ...] = ({}, {"target": "micro"}, {"format": "c"})
+    for number, options in enumerate(every):
         path = tmp_path / f"stream{number}"
         edgernn.convert(model, path, quantize="int8", streaming=True, calibration=x[:100], **options)
         answers = last_answers(path, x[100:110])
@@ -73,7 +74,8 @@ def test_the_type_of_inputs_changes_only_where_nobody_chose_it() -> None:
     assert (kept.io, kept.io_reason) == ("int8", "")
     assert any("--io float32" in note for note in kept.notes)
     like, x = made("raw weights", "GRU", 1.0)
-    for options in ({"target": "micro"}, {"format": "c"}):
+    integers: tuple[dict[str, Any], ...] = ({"target": "micro"}, {"format": "c"})
+    for options in integers:
         found = edgernn.convert(like, quantize="int8", calibration=x[:60], measure=False, **options)
         assert (found.io, found.io_reason, found.notes) == ("int8", "", ())
 

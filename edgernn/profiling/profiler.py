@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from edgernn.artifact_source import Converted, source_of
 from edgernn.converters.tflite.accounting import account, weight_bytes_by_type
 from edgernn.converters.tflite.file import TfliteFile
 from edgernn.converters.tflite.liveness import peak_activation_bytes
@@ -106,7 +107,8 @@ def profile(
     """Measure an artifact on this machine.
 
     Args:
-        artifact: a `.tflite` file of any tool or its content, or a Keras model, of which only the static part is told.
+        artifact: a `.tflite` file of any tool or its content, or what `edgernn.convert` returned;
+            of a Keras model only the static part is told.
         runtime: whose latency is measured: litert, or micro for TFLite-Micro's reference kernels.
         runs: at least so many invocations are timed.
         min_seconds: for at least so long.
@@ -122,6 +124,8 @@ def profile(
         InputError: no such file, damaged, not for this runtime; no such board; an option out of range.
         EnvironmentProblem: the runtime is not installed.
     """
+    if isinstance(artifact, Converted):
+        artifact = source_of(artifact)
     found: Profile | None = None
     wanted = check_wanted(runtime, Plan(runs, min_seconds, warmup), threads, period_ms, board, static, steps)
     for found in stages(artifact, wanted, on_progress):  # noqa: B007 - the last one is the answer

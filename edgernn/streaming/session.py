@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
+from edgernn.artifact_source import ArtifactSource
 from edgernn.devices.host.c import CProject
 from edgernn.devices.host.session import Array, TensorInfo
 from edgernn.errors import InputError
@@ -41,22 +41,17 @@ class StreamingSession:
         table_rows: of the tables that inputs pick from, by input.
     """
 
-    def __init__(self, artifact: str | os.PathLike[str] | bytes, runtime: str | None = None) -> None:
+    def __init__(self, artifact: ArtifactSource, runtime: str | None = None) -> None:
         """Open an artifact that was converted with `streaming`, or a folder of C that has a step.
 
         Args:
-            artifact: path or content of a .tflite, or a folder of C.
+            artifact: path or content of a .tflite, or a folder of C, or what `edgernn.convert` returned.
             runtime: litert, micro or c; by default the artifact's usual one.
 
         Raises:
             InputError: it is no stream, or the runtime does not take it.
             EnvironmentProblem: the runtime is not installed.
         """
-        if not isinstance(artifact, (str, os.PathLike, bytes)):
-            raise InputError(
-                f"artifact: must be a path, or the bytes of a .tflite. Found: {type(artifact).__name__}.",
-                hint="give what edgernn.convert wrote, with streaming=True.",
-            )
         read = read_artifact(artifact)
         stream = describe(read.own, read.inputs, read.outputs)
         wanted = chosen_runtime(read, runtime)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -228,12 +229,48 @@ def test_no_color_is_honoured(
     assert ("\x1b[" in capsys.readouterr().err) is coloured
 
 
-def test_the_shell_completes_commands(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
-    monkeypatch.setenv("_EDGERNN_COMPLETE", "bash_complete")
-    monkeypatch.setenv("COMP_WORDS", "edgernn doc")
-    monkeypatch.setenv("COMP_CWORD", "1")
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("doc", "doctor"),
+        ("convert m.keras --quantize int1", "int16x8"),
+        ("convert m.keras --target m", "micro"),
+        ("profile m.tflite --board nucleo-h", "nucleo-h743zi2"),
+        ("profile m.tflite --board al", "all"),
+        ("compare --board arduino-z", "arduino-zero"),
+        ("convert --quan", "--quantize"),
+    ],
+)
+def test_the_shell_completes(
+    shell: str, words: str, offered: str, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setenv("_EDGERNN_COMPLETE", f"{shell}_complete")
+    monkeypatch.setenv("COMP_WORDS", f"edgernn {words}" if shell != "fish" else f"edgernn {words.rpartition(' ')[0]}")
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split())) if shell != "fish" else words.split()[-1])
     assert run([]) == 0
-    assert "doctor" in capsys.readouterr().out
+    assert offered in re.split(r"[,\s]", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_has_a_script(shell: str, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.setenv("_EDGERNN_COMPLETE", f"{shell}_source")
+    assert run([]) == 0
+    assert f"_EDGERNN_COMPLETE={shell}_complete" in capsys.readouterr().out
+
+
+def test_bash_itself_completes(tmp_path: Path) -> None:
+    program = tmp_path / "edgernn"
+    root = Path(__file__).parent.parent
+    program.write_text(f"#!/bin/sh\nPYTHONPATH='{root}' exec '{sys.executable}' -m edgernn \"$@\"\n")
+    program.chmod(0o755)
+    script = (
+        'eval "$(_EDGERNN_COMPLETE=bash_source edgernn)"\n'
+        'COMP_WORDS=(edgernn insp) COMP_CWORD=1; _edgernn_completion edgernn; echo "${COMPREPLY[@]}"'
+    )
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.split() == ["inspect"]
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))

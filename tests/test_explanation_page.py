@@ -135,7 +135,7 @@ def test_json_is_what_python_gets_and_names_the_layers(tmp_path: Path, capsys: C
         (["--steps", "-3"], "steps"),
         (["--report", "m.keras"], "must be another file than the model"),
         (["--report", "m.tflite"], "must be another file than the artifact"),
-        (["--report", "nowhere/r.html"], "nowhere"),
+        (["--report", "m.keras/r.html"], "m.keras/r.html"),
         (["--report", "r.html", "--calibration", "m.keras"], "m.keras"),
     ],
 )

@@ -94,7 +94,7 @@ FORGING = [
     ["inspect", FORGED],
     ["inspect", "--" + FORGED],
     ["convert", FORGED, "-o", "a.tflite"],
-    ["convert", "m.keras", "-o", f"no/{FORGED}/a.tflite"],
+    ["convert", "m.keras", "-o", f"file/{FORGED}/a.tflite"],
     ["convert", "m.keras", "-o", "a.tflite", "--quantize", FORGED],
     ["verify", FORGED, FORGED, "--data", FORGED],
     ["profile", FORGED],
@@ -113,6 +113,7 @@ def test_a_path_or_a_name_forges_no_line(
     words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
     assert run(words) in (2, 3)
     out, errors = capsys.readouterr()
     lines = (out + errors).splitlines()

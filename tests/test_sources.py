@@ -199,6 +199,13 @@ def test_features_may_be_called_as_targets_are(tmp_path: Path) -> None:
     for header, rows in (("x,y,z", x), ("x,y,z,label", np.c_[x, x[:, 0]]), ("time,x,y,z", np.c_[x[:, 0], x])):
         found = load_samples(csv(tmp_path / "s.csv", rows, header), graph((7, 3)), "calibration")
         np.testing.assert_array_equal(found.inputs["a"], x.reshape(2, 7, 3))
+        first = f"line 1: taken for the names of columns: {', '.join(map(repr, header.split(',')))}."
+        assert any(note.endswith(first) for note in found.notes)
+    found = load_samples(csv(tmp_path / "s.csv", x), graph((7, 3)), "calibration")
+    assert not any("names of columns" in note for note in found.notes)
+    with pytest.raises(InputError, match=r"line 1: column 1 must hold a number. Found: 'u'") as caught:
+        load_samples(csv(tmp_path / "s.csv", x, "u,1,2"), graph((7, 3)), "calibration")
+    assert "let none of them be a number" in caught.value.hint
     found = load_samples(csv(tmp_path / "s.csv", np.c_[x, x[:, 0]], "u,v,w,y"), graph((7, 3)), "calibration")
     np.testing.assert_array_equal(found.inputs["a"], x.reshape(2, 7, 3))
     assert any("left out: 'y'" in note for note in found.notes)

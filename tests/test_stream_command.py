@@ -34,14 +34,25 @@ def test_files_and_standard_input_give_the_same_lines(
     features = edgernn.StreamingSession(artifact).inputs[0].shape[-1]
     frames = np.random.default_rng(0).standard_normal((6, features)).astype("f4")
     np.save(tmp_path / "x.npy", frames)
+    np.save(tmp_path / "recordings.npy", frames.reshape(2, 3, features))
+    np.savez(tmp_path / "x.npz", x=frames.reshape(3, 2, features), y=np.arange(3))
+    np.savez(tmp_path / "signal.npz", signal=frames)
     rows = [",".join(map(str, frame.tolist())) for frame in frames]
     (tmp_path / "x.csv").write_text("\n".join([",".join(f"c{k}" for k in range(features)), *rows, ""]))
-    texts = {"x.csv": "", "x.npy": "", "-": "\n".join(json.dumps(frame.tolist()) for frame in frames)}
-    found = []
+    files = ("x.csv", "x.npy", "recordings.npy", "x.npz", "signal.npz")
+    texts = {**dict.fromkeys(files, ""), "-": "\n".join(json.dumps(frame.tolist()) for frame in frames)}
+    found, said = [], {}
     for name, text in texts.items():
         monkeypatch.setattr("sys.stdin", io.StringIO(text))
         assert run(["stream", str(artifact), "--input", name if name == "-" else str(tmp_path / name), "--json"]) == 0
-        found.append(lines_of(capsys))
+        shown = capsys.readouterr()
+        found.append([json.loads(line) for line in shown.out.splitlines()])
+        said[name] = shown.err
+    assert "line 1: taken for the names of columns: 'c0', 'c1'" in said["x.csv"]
+    assert "2 recordings of 3 frames, one behind the other" in said["recordings.npy"]
+    assert "3 recordings of 2 frames" in said["x.npz"]
+    assert "left out: 'y'" in said["x.npz"]
+    assert said["x.npy"] == said["signal.npz"] == said["-"] == ""
     for lines in found:
         *answers, summary = lines
         assert answers == found[0][:-1]
@@ -96,9 +107,9 @@ NOT_FINITE = "line 2, frame 1, input '.*': must be finite numbers. Found: "
         ("x.csv", b"1,2,3,4,5\n1,1e39,3,4,5\n", NOT_FINITE + "1e.39, which is beyond float32 at .1.[.]\nhint: scale"),
         ("x.csv", b"", "input '.*x.csv': must hold at least one frame. Found: none[.]\nhint: give a frame per line"),
         ("x.csv", b"\n \na,b,c,d,e\n", "must hold at least one frame"),
-        ("x.npy", b"nothing", "must be an array of numbers"),
-        ("x.npy", b"", "must be an array of numbers"),
-        ("x.npy", b"PK", "must be an array of numbers"),
+        ("x.npy", b"nothing", "must be a complete .npz or .npy file"),
+        ("x.npy", b"", "must be a complete .npz or .npy file"),
+        ("x.npz", b"PK", "must be a complete .npz or .npy file"),
         ("x.wav", b"RIFF", "must be an uncompressed WAV"),
     ],
 )
@@ -128,11 +139,9 @@ def test_arrays_and_sounds_are_refused_by_the_number_of_the_frame(
         np.save(tmp_path / "x.npy", array)
         assert run(["stream", str(artifact), "--input", str(tmp_path / "x.npy")]) == 2, name
         assert re.search(words, capsys.readouterr().err), name
-    (tmp_path / "x.npy").unlink()
-    np.savez(tmp_path / "x.npz", frames)
-    (tmp_path / "x.npz").rename(tmp_path / "x.npy")
-    assert run(["stream", str(artifact), "--input", str(tmp_path / "x.npy")]) == 2
-    assert "must be one array. Found: several" in capsys.readouterr().err
+    np.savez(tmp_path / "x.npz", a=frames[:2], b=frames)
+    assert run(["stream", str(artifact), "--input", str(tmp_path / "x.npz")]) == 2
+    assert "must have as many frames as each other. Found: 2 of 'a', 4 of 'b'" in capsys.readouterr().err
     with wave.open(str(tmp_path / "x.wav"), "wb") as file:
         file.setparams((1, 2, 8000, 0, "NONE", ""))
         file.writeframes(bytes(8))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgernn.cli.output import json_option, note, print_json, print_table, progress, say, say_wrapped
-from edgernn.cli.values import PLACE, WHOLE
+from edgernn.cli.values import PLACE, WHOLE, board_names, completed
 from edgernn.errors import InputError
 
 if TYPE_CHECKING:
@@ -66,7 +66,11 @@ class Listed(click.ParamType[Any]):
 @click.option("--data", type=PLACE, help="Samples and targets to score FILES with, .npz.")
 @click.option("--calibration", type=PLACE, help="Samples to calibrate Keras FILES with.")
 @click.option("--budget", help="Limits, as flash=256KiB,ram=64KiB,latency=10ms,accuracy=0.9.")
-@click.option("--board", help="Take flash and RAM of this board as limits; 'edgernn devices' lists them.")
+@click.option(
+    "--board",
+    shell_complete=completed(board_names),
+    help="Take flash and RAM of this board as limits; 'edgernn devices' lists them.",
+)
 @click.option("--score", type=float, help="Validation score that epochs are counted to.  [default: from the scores]")
 @click.option(
     "--jobs", type=WHOLE, default=0, show_default="as many as cores", help="Processes for training and converting."

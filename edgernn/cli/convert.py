@@ -20,7 +20,7 @@ from edgernn.cli.output import (
     say,
     say_wrapped,
 )
-from edgernn.cli.values import AS_GIVEN, FILE, PLACE, WHOLE
+from edgernn.cli.values import AS_GIVEN, FILE, PLACE, WHOLE, board_names, completed, scheme_names
 
 if TYPE_CHECKING:
     from edgernn.choice import Choice
@@ -36,16 +36,29 @@ if TYPE_CHECKING:
     help="The .tflite file, or the folder of C, to write; FOLDER/ for a file in it.  [default: beside MODEL, by scheme "
     "and target]",
 )
-@click.option("--format", default="tflite", show_default=True, metavar="tflite|c", help="A .tflite file, or C99.")
+@click.option(
+    "--format",
+    default="tflite",
+    show_default=True,
+    metavar="tflite|c",
+    shell_complete=completed(lambda: ("tflite", "c")),
+    help="A .tflite file, or C99.",
+)
 @click.option(
     "--quantize",
     default="float32",
     show_default=True,
     metavar="SCHEME",
+    shell_complete=completed(scheme_names),
     help="float32; float16 weights; dynamic: int8 weights, float arithmetic; int8: integers only; int16x8: int8 "
     "weights, 16-bit activations; auto: the smallest that holds --max-loss.",
 )
-@click.option("--target", metavar="phone|micro", help="The kind of device.  [default: phone, or what --board is]")
+@click.option(
+    "--target",
+    metavar="phone|micro",
+    shell_complete=completed(lambda: ("phone", "micro")),
+    help="The kind of device.  [default: phone, or what --board is]",
+)
 @click.option(
     "--calibration",
     type=PLACE,
@@ -91,7 +104,12 @@ if TYPE_CHECKING:
     type=PLACE,
     help="Of auto: samples to measure on, with targets under 'y'.  [default: some of --calibration, kept aside]",
 )
-@click.option("--board", metavar="NAME", help="Of auto: a board that must hold it; 'edgernn devices' lists them.")
+@click.option(
+    "--board",
+    metavar="NAME",
+    shell_complete=completed(board_names),
+    help="Of auto: a board that must hold it; 'edgernn devices' lists them.",
+)
 @click.option("--explain", is_flag=True, help="Tell of every tensor its range, scale and what it costs, with advice.")
 @click.option("--report", type=FILE, help="Write what --explain tells as an HTML page too, with histograms.")
 @click.option("--force", is_flag=True, help="Write C among other files; none is deleted or overwritten.")

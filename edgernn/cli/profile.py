@@ -14,7 +14,7 @@ from edgernn.cli.growth import Share, check_growth, print_comparison
 from edgernn.cli.inspect import COUNTED
 from edgernn.cli.kernels import kernels_rows, print_reasons
 from edgernn.cli.output import json_option, kib, note, print_block, print_json, print_table, progress, say, say_csv
-from edgernn.cli.values import FILE, PLACE, WHOLE
+from edgernn.cli.values import FILE, PLACE, WHOLE, board_names, completed
 from edgernn.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ _SUMMED = ("microseconds", "share", "calls")
     "boards",
     multiple=True,
     metavar="NAME|all",
+    shell_complete=completed(lambda: (*board_names(), "all")),
     help="Check whether it fits on this board; again for another, all for each; 'edgernn devices' lists them.",
 )
 @click.option("--static", is_flag=True, help="Tell only what the file says, and run nothing.")

@@ -20,7 +20,10 @@ _SLOWEST = 1e-5  # frames per second; a pause of longer than a day is a slip, an
 @click.command()
 @click.argument("artifact", type=PLACE)
 @click.option(
-    "--input", "source", required=True, help="Frames: a .csv, .npy or .wav file, or - for lines on standard input."
+    "--input",
+    "source",
+    required=True,
+    help="Frames: a .csv, .npy, .npz or .wav file, or - for lines on standard input.",
 )
 @click.option("--runtime", metavar="litert|micro|c", help="What runs it.  [default: the artifact's usual one]")
 @click.option("--rate", type=float, help="Frames per second, to feed as a sensor does.  [default: as fast as it goes]")
@@ -54,8 +57,12 @@ def command(
     answers = 0
     frames = read_frames(source, width, sys.stdin, ears)
     begin = time.perf_counter()
+    said = 0
     try:
         for number, frame in enumerate(frames):
+            for text in frames.notes[said:]:
+                note(f"note: {text}")
+            said = len(frames.notes)
             if rate is not None:
                 time.sleep(max(0.0, begin + number / rate - time.perf_counter()))
             before, start = session.steps, time.perf_counter()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +50,26 @@ PLACE = _Place(path_type=Path)
 FILE = _File(path_type=Path)
 AS_GIVEN = _Place(path_type=str)
 """A path with the slash at its end, which only a folder's has."""
+
+
+def completed(words: Callable[[], Iterable[str]]) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """What a shell offers for an option, as its argument `shell_complete`; anything else may be typed.
+
+    Args:
+        words: gives them when a shell asks, so that nothing is imported before.
+    """
+    return lambda context, parameter, begun: [word for word in words() if word.startswith(begun)]
+
+
+def board_names() -> list[str]:
+    """Of every board."""
+    from edgernn.devices.boards import boards
+
+    return [board.name for board in boards()]
+
+
+def scheme_names() -> list[str]:
+    """Of every scheme."""
+    from edgernn.targets import SCHEMES
+
+    return [*SCHEMES, "auto"]

@@ -59,7 +59,9 @@ def read_table(path: Path, wanted: Wanted) -> Found:
             targets = _targets(stream, delimiter, columns.target)
         else:
             targets = None
-    return _found(rows, columns, targets, wanted)
+    found = _found(rows, columns, targets, wanted)
+    said = (header_note(f"{wanted.where}, line 1", names),) if names else ()
+    return Found(found.arrays, (*said, *found.notes))
 
 
 def steps_in_table(path: Path, wanted: Wanted) -> Array:
@@ -181,6 +183,12 @@ def _is_header(words: Sequence[str]) -> bool:
     return not any(map(is_number, words))
 
 
+def header_note(where: str, names: Sequence[str]) -> str:
+    """What is said of a first line that holds no numbers, so that nobody loses a row unawares."""
+    shown = ", ".join(named(name.strip()) for name in names[:8])
+    return f"{where}: taken for the names of columns: {shown}{', ...' if len(names) > 8 else ''}."
+
+
 def is_number(word: str) -> bool:
     """Whether a word of a line stands for a number."""
     try:
@@ -228,6 +236,8 @@ def _not_numbers(path: Path, delimiter: str | None, taken: Sequence[int], wanted
             if bad is not None:
                 found = f"{several(len(words), 'column')}" if bad >= len(words) else named(words[bad])
                 hint = "write numbers with points: 0.1." if "," in found and delimiter == ";" else "mend or remove it."
+                if number == 1:
+                    hint = "if it holds names of columns, let none of them be a number, or remove it; else mend it."
                 return InputError(
                     f"{wanted.where}, line {number}: column {bad + 1} must hold a number. Found: {found}.", hint=hint
                 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from io import TextIOWrapper
@@ -15,9 +16,11 @@ from edgernn.audio import LogMel
 from edgernn.audio.wav import read_wav
 from edgernn.devices.host.session import Array
 from edgernn.errors import InputError
-from edgernn.sources.tables import is_number
+from edgernn.sources.found import NAMED, TARGETS, named
+from edgernn.sources.numpy_files import read_numpy
+from edgernn.sources.tables import header_note, is_number
 
-_KINDS = "a .csv, .npy or .wav file, or - for lines on standard input"
+_KINDS = "a .csv, .npy, .npz or .wav file, or - for lines on standard input"
 _KEEP = "surrogateescape"  # bytes that are no UTF-8 stay recognizable, and their line can be named
 
 
@@ -26,17 +29,22 @@ class Frames:
 
     Attributes:
         where: what the last frame was read from, to begin a message with: a file, or a line of it.
+        notes: how what was given was understood; more may come with the first frame.
     """
 
-    def __init__(self, frames: Iterator[tuple[str, Any]], where: str, why_none: str) -> None:
+    def __init__(
+        self, frames: Iterator[tuple[str, Any]], where: str, why_none: str, notes: list[str] | None = None
+    ) -> None:
         """Take pairs of a place and a frame.
 
         Args:
             frames: the pairs.
             where: what they are read from as a whole.
             why_none: what to do if there are none.
+            notes: what `frames` adds its notes to.
         """
         self._frames, self.where, self._why_none = frames, where, why_none
+        self.notes = [] if notes is None else notes
         self._any = False
 
     def __iter__(self) -> Frames:
@@ -65,8 +73,9 @@ def read_frames(source: str, width: int, standard_input: IO[str], front_end: Log
 
     A .csv holds a frame per line, its numbers separated by commas. Its first line may hold names, none of which is a
     number. Lines on standard input are the same, or JSON: an array, or an object of arrays by input. Both are UTF-8. A
-    .npy holds `[frames, features]`. A .wav holds samples between -1 and 1, of which each frame takes the next `width`,
-    or the front end as many as it needs; its channels are averaged.
+    .npy holds `[frames, features]`, or recordings `[recordings, frames, features]` one behind the other; an .npz one
+    such array, besides targets under `y`, or one for each input. A .wav holds samples between -1 and 1, of which each
+    frame takes the next `width`, or the front end as many as it needs; its channels are averaged.
 
     Args:
         source: path, or ``-``.
@@ -88,35 +97,41 @@ def read_frames(source: str, width: int, standard_input: IO[str], front_end: Log
     if source == "-":
         if isinstance(standard_input, TextIOWrapper):
             standard_input.reconfigure(encoding="utf-8-sig", errors=_KEEP)
-        return Frames(_lines("standard input", standard_input), "standard input", a_line)
+        notes: list[str] = []
+        return Frames(_lines("standard input", standard_input, notes), "standard input", a_line, notes)
     if not path.is_file():
         raise InputError(f"{where}: must be {_KINDS}. Found: no such file.", hint="give another --input.")
     match path.suffix.lower():
         case ".csv":
-            return Frames(_csv(path, where), where, a_line)
-        case ".npy":
-            return Frames(((where, frame) for frame in _npy(path)), where, "save an array [frames, features].")
+            notes = []
+            return Frames(_csv(path, where, notes), where, a_line, notes)
+        case ".npy" | ".npz":
+            notes = []
+            frames = _arrays(path, where, width, notes)
+            return Frames(((where, frame) for frame in frames), where, "save an array [frames, features].", notes)
         case ".wav":
-            frames, samples = _wav(path, width) if front_end is None else _features(path, width, front_end)
+            heard, samples = _wav(path, width) if front_end is None else _features(path, width, front_end)
             hint = f"record more: a frame takes {samples} samples."
-            return Frames(((where, frame) for frame in frames), where, hint)
+            return Frames(((where, frame) for frame in heard), where, hint)
         case other:
             raise InputError(f"{where}: must be {_KINDS}. Found: '{other}'.", hint="convert it to one of these.")
 
 
-def _csv(path: Path, where: str) -> Iterator[tuple[str, Any]]:
+def _csv(path: Path, where: str, notes: list[str]) -> Iterator[tuple[str, Any]]:
     with path.open(encoding="utf-8-sig", errors=_KEEP) as lines:
-        yield from _lines(where, lines)
+        yield from _lines(where, lines, notes)
 
 
-def _lines(where: str, lines: Iterable[str]) -> Iterator[tuple[str, Any]]:
+def _lines(where: str, lines: Iterable[str], notes: list[str]) -> Iterator[tuple[str, Any]]:
     first = True
     for number, line in enumerate(lines, 1):
         text = line.removeprefix("\ufeff").strip() if first else line.strip()
         if not text:
             continue
         place = f"{where}, line {number}"
-        if not (first and _is_header(text)):
+        if first and _is_header(text):
+            notes.append(header_note(place, re.split(r"[,;\t]", text)))
+        else:
             yield place, _parsed(text, place)
         first = False
 
@@ -168,18 +183,35 @@ def _is_text(text: str) -> bool:
     return "\0" not in text and not any("\udc80" <= character <= "\udcff" for character in text)
 
 
-def _npy(path: Path) -> Array:
-    hint = "save an array [frames, features] with numpy.save."
-    try:
-        frames = np.load(path, allow_pickle=False)
-    except Exception as error:  # NumPy, zipfile and tokenize have no common class of errors
-        raise InputError(f"input '{path}': must be an array of numbers. Found: {error}.", hint=hint) from error
-    if not isinstance(frames, np.ndarray):
-        raise InputError(f"input '{path}': must be one array. Found: several.", hint=hint)
-    if frames.ndim < 1 or frames.dtype.kind not in "fiub":
-        found = f"{frames.dtype}{list(frames.shape)}"
-        raise InputError(f"input '{path}': must be [frames, features]. Found: {found}.", hint=hint)
-    return frames
+def _arrays(path: Path, where: str, width: int, notes: list[str]) -> Iterator[Any]:
+    """The frames of a file of arrays: each an array, or, where a file has several, one of each by its name.
+
+    Raises:
+        InputError: it is damaged, holds no numbers, or arrays of different lengths.
+    """
+    arrays = read_numpy(path, where)
+    targets = [name for name in arrays if len(arrays) > 1 and (name == TARGETS or name.startswith(NAMED))]
+    kept = {name: array for name, array in arrays.items() if name not in targets}
+    if targets:
+        notes.append(f"{where}: left out: {', '.join(map(named, targets))}.")
+    for name, array in kept.items():
+        if array.ndim < 1 or array.dtype.kind not in "fiub":
+            called = f" of {named(name)}" if name else ""
+            raise InputError(
+                f"{where}: must be [frames, features]. Found: {array.dtype}{list(array.shape)}{called}.",
+                hint="save an array [frames, features] with numpy.save.",
+            )
+        if array.ndim > 2 and (math.prod(array.shape[1:]) != width or len(kept) > 1):
+            kept[name] = array.reshape(-1, *array.shape[2:])
+            several = f"{array.shape[0]:,} recordings of {array.shape[1]:,} frames"
+            notes.append(f"{where}: {several}, one behind the other, with the state kept.")
+    lengths = {name: len(array) for name, array in kept.items()}
+    if len(set(lengths.values())) > 1:
+        found = ", ".join(f"{length:,} of {named(name)}" for name, length in lengths.items())
+        raise InputError(f"{where}: arrays must have as many frames as each other. Found: {found}.")
+    if len(kept) == 1:
+        return iter(next(iter(kept.values())))
+    return ({name: array[number] for name, array in kept.items()} for number in range(max(lengths.values(), default=0)))
 
 
 def _wav(path: Path, width: int) -> tuple[Iterable[Array], int]:

@@ -60,10 +60,10 @@ def side_notes(calibrated: Calibrated, wide: frozenset[str]) -> tuple[str, ...]:
         calibrated: what the integers are made from.
         wide: names of values with 16 bits.
     """
-    graph, ranges, plan = calibrated.graph, calibrated.statistics.ranges, calibrated.plan
-    types = choose_types(graph, replace(plan, wide=wide), ranges)
-    if calibrated.front is None:  # answers are given as integers of one type
-        types |= dict.fromkeys(graph.outputs, plan.outputs or plan.inputs)
+    graph, ranges, plan = calibrated.graph, calibrated.statistics.ranges, replace(calibrated.plan, wide=wide)
+    types = choose_types(graph, plan, ranges)
+    if calibrated.front is None:
+        types |= {value: plan.type_of_output(value) for value in graph.outputs}
     makers = {value: node for node in graph.nodes for value in node.outputs}
     notes = []
     for value in graph.outputs:

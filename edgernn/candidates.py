@@ -15,6 +15,7 @@ from edgernn.converters.keras.reader import ReadModel
 from edgernn.devices.boards import Board
 from edgernn.distances import Errors
 from edgernn.errors import InputError, InternalError
+from edgernn.explanation import Explanation
 from edgernn.judgement import Limits, Verdict, judge_all, judge_choices
 from edgernn.profiling.needs import artifact_fit, c_fit, on_micro
 from edgernn.samples import Samples, Source
@@ -146,6 +147,26 @@ class Trial:
             **given,
         )
         return Candidate(result, result.content if place is None else place, max_error)
+
+    def explained(self, kept: Tried) -> tuple[Explanation | None, tuple[str, ...]]:
+        """What every tensor of the scheme that is kept costs, as if it alone were asked for; else a note why not."""
+        given = dict(self.options)
+        if kept.scheme not in INTEGER_SCHEMES:
+            given = {name: value for name, value in given.items() if name not in _OF_INTEGERS}
+        if kept.max_error is not None:
+            given["max_error"] = kept.max_error
+        try:
+            found = convert(
+                self.model,
+                quantize=kept.scheme,
+                calibration=self.calibration,
+                explain=True,
+                on_progress=lambda stage: self.report(f"{kept.scheme}: {stage}, to explain it"),
+                **given,
+            )
+        except InputError as error:
+            return None, (f"{error.message} It is what was kept.",)
+        return found.explanation, ()
 
     def smallest(
         self, made: list[Candidate], refused: list[Tried], board: Board | None

@@ -19,6 +19,7 @@ from edgernn.converters.c.naming import PART
 from edgernn.converters.c.project import SCHEMA
 from edgernn.devices.boards import Board, find_board
 from edgernn.errors import InputError
+from edgernn.explanation import check_explainable
 from edgernn.files import atomic_write, check_writable, make_parents
 from edgernn.measuring import keep_aside
 from edgernn.owned_folder import check_folder, write_folder
@@ -36,6 +37,8 @@ def choose(
     max_loss: float | None,
     board: str | None,
     report: OnProgress,
+    *,
+    explain: bool = False,
 ) -> ConvertResult:
     """Convert to every scheme that the target takes, and write the smallest that holds the limit.
 
@@ -48,12 +51,15 @@ def choose(
         max_loss: in points of accuracy or AUC, per cent of other metrics; None for the usual limits.
         board: that must hold it; None for any.
         report: is told what is being done.
+        explain: whether to find out what every tensor costs, in the scheme that is kept.
 
     Raises:
         NothingHolds: no scheme does; nothing is written then.
         InputError: bad options, or all schemes are refused for the same reason.
     """
     start = time.perf_counter()
+    if explain and not options["measure"]:
+        check_explainable("int8", "", measure=False)
     c = options["format"] == "c"
     options = {**options, "target": _target(options["target"], find_board(board) if board is not None else None, c=c)}
     if output is not None:
@@ -69,9 +75,12 @@ def choose(
         trial = Trial(model, options, calibration, place if c else None, measuring, report)
         made, refused = trial.all_schemes()
         choice, kept = trial.smallest(made, refused, find_board(board) if board is not None else None)
-    if kept is None:
+    if kept is None or choice.kept is None:
         raise nothing_holds(choice, max_loss, board, calibrated=calibration is not None)
     notes = (*kept.notes, *(() if measuring.aside else measuring.samples.notes))
+    if explain:
+        explanation, unexplained = trial.explained(choice.kept)
+        kept, notes = replace(kept, explanation=explanation), (*notes, *unexplained)
     if output is not None:
         make_parents(output)
     if output is not None and c:

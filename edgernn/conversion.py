@@ -19,7 +19,7 @@ from edgernn.converters.keras.source import joined, read_source
 from edgernn.errors import InputError, one_of
 from edgernn.explanation import check_explainable, explanation
 from edgernn.files import atomic_write, check_writable, make_parents
-from edgernn.input_types import input_type, widened_inputs
+from edgernn.input_types import input_type, widened_ends
 from edgernn.measuring import told
 from edgernn.names import format_named, scheme_named, target_named
 from edgernn.opening import check_opens
@@ -106,7 +106,8 @@ def convert(
         data: of auto: samples to measure on, with targets under `y` where there are some; by default samples that are
             kept aside from the calibration.
         board: of auto: the name of a board that the artifact must fit.
-        explain: find out of every tensor what it costs the answer; see `edgernn.explain`.
+        explain: find out of every tensor what it costs the answer; see `edgernn.explain`. Of auto, in the scheme that
+            is kept.
         on_progress: is told what is being done.
 
     Raises:
@@ -122,8 +123,6 @@ def convert(
     model = joined(model, architecture)
     if calibration is not None:
         calibration = read_once(calibration, "calibration")
-    if quantize == AUTO and explain:
-        raise InputError("explain: is of one scheme. Found: 'auto'.", hint="explain the scheme that it keeps.")
     if quantize == AUTO:
         from edgernn.choosing import choose
 
@@ -146,7 +145,9 @@ def convert(
             "measure": measure,
         }
         data = read_once(data, "data") if data is not None else None
-        return choose(model, output, chosen, calibration, data, max_loss, board, on_progress or _ignore)
+        return choose(
+            model, output, chosen, calibration, data, max_loss, board, on_progress or _ignore, explain=explain
+        )
     if given := [
         name for name, value in (("max-loss", max_loss), ("data", data), ("board", board)) if value is not None
     ]:
@@ -207,7 +208,7 @@ def convert(
         )
         options = replace(options, clip=rehearsed.clip)
     precision = rehearsed.precision if rehearsed is not None else None
-    reason = ends.reason or widened_inputs(options.io, read.graph, precision)
+    reason = ends.reason or widened_ends(options.io, read.graph, precision)
     report("compiling" if samples is None else f"calibrating with {samples.count} samples and compiling")
     fine, wide = (frozenset[str](), frozenset[str]()) if precision is None else (precision.fine, precision.wide)
     inputs = samples.inputs if samples is not None else None

@@ -37,11 +37,11 @@ class ConvertResult:
         scheme: of quantization.
         target: the kind of device.
         form: how loops are written.
-        io: type of the inputs and outputs.
+        io: type of the inputs and outputs, but for those that `io_reason` names.
         clip: how much of the calibrated ranges was kept; None where nothing was calibrated.
         seconds: what the conversion took.
         notes: what a user might not expect of this model.
-        io_reason: why the inputs and outputs have another type than the usual one; empty where they have that.
+        io_reason: why some or all inputs and outputs have another type than the usual one; empty where they have that.
         measured: how far it is from the float model, on samples; None where nothing was measured.
         precision: which tensors have 16 bits because 8 would harm; None where that was not looked for.
         choice: how its scheme was chosen; None where the user chose it.

@@ -7,7 +7,7 @@ from typing import Any
 
 from edgernn.conversion import convert
 from edgernn.converted import check_overwrites
-from edgernn.errors import InputError, InternalError
+from edgernn.errors import InputError
 from edgernn.explanation import Explanation
 from edgernn.files import atomic_write, check_writable, make_parents
 from edgernn.samples import Source
@@ -26,7 +26,7 @@ def explain(
     Args:
         model: a `.keras` or `.h5` file, or a Keras model.
         calibration: samples, as `edgernn.convert` takes them; `dynamic` does without, but then nothing is measured.
-        quantize: the scheme: int8, int16x8, or dynamic, of which only weights are integers.
+        quantize: the scheme: int8, int16x8, or dynamic, of which only weights are integers; or auto.
         report: an HTML page to write, with histograms.
         options: others of `edgernn.convert`: target, format, io, clip, max_error, strict and the like.
 
@@ -36,9 +36,13 @@ def explain(
     """
     if report is not None:
         check_report(report, options.get("output"), model, calibration, options.get("data"))
-    found = convert(model, quantize=quantize, calibration=calibration, explain=True, **options).explanation
-    if found is None:
-        raise InternalError("explain: the conversion gave no explanation.")
+    made = convert(model, quantize=quantize, calibration=calibration, explain=True, **options)
+    found = made.explanation
+    if found is None:  # others are refused before
+        raise InputError(
+            f"explain: is of schemes with integers. Found: '{made.scheme}', which '{quantize}' keeps.",
+            hint="choose --quantize int8, or allow it more loss.",
+        )
     if report is not None:
         write_report(found, report, model_name(model))
     return found

@@ -22,6 +22,7 @@ _STEPS = {"int8": 255, "int16": 65534}
 # would do for the input, but the weights that make up for the units have 8 bits: their harm is measured too.
 _SUSPECT = {"int8": 128, "int16": 2048}
 _SAMPLES = 64
+_WORTH_TELLING = 0.001  # of what happens, that would get a probability of zero
 _ROOM = {"int8": 1.0, "int16": 2.0}  # by which a 16-bit scale holds more than was seen
 
 
@@ -112,8 +113,8 @@ def input_type(usual: str, graph: Graph, samples: Mapping[str, np.ndarray] | Non
     return InputType("float32", f"inputs and outputs are float32: {harm}; --io {usual} keeps {usual}.")
 
 
-def widened_inputs(io: str, graph: Graph, precision: Precision | None) -> str:
-    """A sentence about inputs that have 16 bits though others of the model have 8; empty where there are none.
+def widened_ends(io: str, graph: Graph, precision: Precision | None) -> str:
+    """A sentence about inputs and outputs that have 16 bits though others have 8; empty where there are none.
 
     Args:
         io: type of the inputs and outputs.
@@ -122,13 +123,21 @@ def widened_inputs(io: str, graph: Graph, precision: Precision | None) -> str:
     """
     if io != "int8" or precision is None:
         return ""
-    names = [value.name for value in graph.inputs if value.name in precision.wide]
-    if not names:
-        return ""
-    error = max((part.error for part in precision.reasons if part.widened.intersection(names)), default=0.0)
-    listed = " and ".join(f"'{name}'" for name in names)
-    verb = "is" if len(names) == 1 else "are"
-    return f"input {listed} {verb} int16, not int8: 8 bits would cost {100 * error:.2g} %; --io int8 keeps 8."
+    inputs = [value.name for value in graph.inputs if value.name in precision.wide]
+    outputs = [value.name for value in graph.outputs if value.name in precision.wide]
+    own = {each.name: each for each in precision.outputs}
+    told = []
+    for side, names in (("input", inputs), ("output", outputs)):
+        if not names:
+            continue
+        listed = " and ".join(f"'{name}'" for name in names)
+        reasons = [part.error for part in precision.reasons if part.widened.intersection(names)]
+        error = max([*reasons, *(own[name].error for name in names if name in own)], default=0.0)
+        zeros = max((own[name].zeros for name in names if name in own), default=0.0)
+        more = f" and give {100 * zeros:.2g} % of what happens a probability of 0" if zeros > _WORTH_TELLING else ""
+        verb = "is" if len(names) == 1 else "are"
+        told.append(f"{side} {listed} {verb} int16, not int8: 8 bits would cost {100 * error:.2g} %{more}")
+    return f"{'; '.join(told)}; --io int8 keeps 8." if told else ""
 
 
 def input_harm(graph: Graph, samples: Mapping[str, np.ndarray], dtype: str) -> Harm | None:

@@ -39,7 +39,7 @@ def logits_too(k: Any, h: Any) -> Any:
 
 
 def one_of_two(k: Any, h: Any) -> Any:
-    return [k.Dense(2, name="size")(k.GlobalAveragePooling1D()(h)), k.Dense(17, activation="softmax", name="kind")(h)]
+    return [k.Dense(2, name="size")(k.GlobalAveragePooling1D()(h)), k.Dense(41, activation="softmax", name="kind")(h)]
 
 
 def read_elsewhere(k: Any, h: Any) -> Any:

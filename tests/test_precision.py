@@ -239,7 +239,7 @@ def test_floats_that_somebody_asks_for_are_those_of_a_phone_anyway() -> None:
 
 
 def test_harmless_models_stay_as_they_are() -> None:
-    model, x = ordinary("GRU"), signal(120, 40, 7, 2)
+    model, x = ordinary("LSTM"), signal(120, 40, 7, 2)
     strict = edgernn.convert(model, quantize="int8", target="micro", calibration=x, strict=True)
     chosen = edgernn.convert(model, quantize="int8", target="micro", calibration=x)
     assert chosen.precision is not None

@@ -240,6 +240,8 @@ def print_result(result: ConvertResult, output: str) -> None:
     if result.choice is not None:
         print_choice(result.choice)
         say()
+    if result.io_reason:
+        say_wrapped(result.io_reason)
     pairs: list[tuple[str, object]] = [
         ("artifact", Path(output)),
         ("bytes", f"{result.size:,} ({kib(result.size)})"),
@@ -250,8 +252,6 @@ def print_result(result: ConvertResult, output: str) -> None:
         ("inputs, outputs", result.io),
         ("time", f"{result.seconds:.2f} s"),
     ]
-    if result.io_reason:
-        pairs.insert(-1, ("  because", result.io_reason))
     print_block(pairs)
     if result.explanation is not None:
         say()
@@ -289,5 +289,14 @@ def _measured(result: ConvertResult) -> dict[str, Any] | None:
 
 
 def _widened(result: ConvertResult) -> list[dict[str, Any]]:
-    reasons = result.precision.reasons if result.precision is not None else ()
-    return [{"tensor": part.name, "layer": part.layer, "error_in_8_bits": part.error} for part in reasons]
+    if result.precision is None:
+        return []
+    outputs = [
+        {"tensor": each.name, "layer": "", "error_in_8_bits": each.error, "zeros_in_8_bits": each.zeros}
+        for each in result.precision.outputs
+    ]
+    parts = result.precision.reasons
+    return [
+        *outputs,
+        *({"tensor": part.name, "layer": part.layer, "error_in_8_bits": part.error} for part in parts),
+    ]

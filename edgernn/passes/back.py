@@ -51,7 +51,7 @@ def split_back(graph: Graph, kernels: Container[str]) -> tuple[Back, Graph]:
     apart = made.union(graph.inputs)  # which are there in floats
     ends = tuple(dict.fromkeys(value for value in (*graph.outputs, *read) if value not in apart))
     back = decompose_functions(Graph("back", ends, graph.outputs, nodes), kernels)
-    return Back(_named_as(graph.outputs, back)), _under_other_names(prune(replace(graph, outputs=ends)), made)
+    return Back(back), _under_other_names(prune(replace(graph, outputs=ends)), made)
 
 
 def _last_functions(graph: Graph) -> tuple[Node, ...]:
@@ -77,12 +77,6 @@ def _is_function(node: Node) -> bool:
             return function not in _PIECEWISE_LINEAR
         case _:
             return False
-
-
-def _named_as(wanted: tuple[Value, ...], graph: Graph) -> Graph:
-    """The graph whose outputs have the names that the user knows, where a formula took the place of a function."""
-    pairs = zip(graph.outputs, wanted, strict=True)
-    return _exchanged(graph, {found: replace(found, name=value.name) for found, value in pairs if found is not value})
 
 
 def _under_other_names(graph: Graph, taken: set[Value]) -> Graph:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -46,10 +47,10 @@ def _decompose(graph: Graph, kernels: Container[str]) -> Graph:
             rewrite.keep(node)
             continue
         builder = _Formula(node)
-        result = formula(builder, rewrite(node.inputs[0]), operator.alpha)
-        for step in builder.nodes:
+        formula(builder, rewrite(node.inputs[0]), operator.alpha)
+        *steps, last = builder.nodes
+        for step in (*steps, replace(last, outputs=node.outputs)):  # the result keeps the name that the user knows
             rewrite.nodes.extend(_decompose(Graph("", (), step.outputs, (step,)), kernels).nodes)
-        rewrite.replaced[node.output] = result
     return rewrite.graph(graph)
 
 

@@ -85,3 +85,7 @@ class Plan:
     sharing: float = 1.0
     wide: frozenset[str] = frozenset()
     fine: frozenset[str] = frozenset()
+
+    def type_of_output(self, value: Value) -> DType:
+        """Of an output of the model, where that is given as integers."""
+        return "int16" if value.name in self.wide else self.outputs or self.inputs

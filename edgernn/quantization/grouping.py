@@ -176,5 +176,5 @@ class Forms:
         """What keeps its own scale: states, and what the user gives and gets."""
         scans = [node.operator for node in graph.walk() if isinstance(node.operator, Scan)]
         states = [value for scan in scans for value in scan.body.inputs[: scan.carries]]
-        answers = graph.outputs if (self._plan.outputs or self._plan.inputs) == "int16" else ()
+        answers = [value for value in graph.outputs if self._plan.type_of_output(value) == "int16"]
         return [value for value in (*states, *graph.inputs, *answers) if value in self._types]

@@ -146,8 +146,8 @@ class _Places:
             return [], [(node, times)]
         if node.inputs[0].dtype == "float32":  # the model's input; wider it helps only where it is read so
             return [node.inputs[0].name], self.narrow_readers(members)
-        if node.output in self.outputs:
-            return [node.output.name], []
+        if node.output in self.outputs:  # whose type is the caller's concern
+            return [], []
         return [], self.narrow_readers(members)  # a copy for those that read it
 
     def origin(self, value: Value) -> tuple[str, str]:

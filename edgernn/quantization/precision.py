@@ -9,9 +9,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from edgernn.graph import Graph, Scan
+from edgernn.graph import Graph, Scan, Value
 from edgernn.quantization.arithmetic import Arithmetic
 from edgernn.quantization.calibrated import Calibrated
+from edgernn.quantization.coarse_outputs import CoarseOutput, coarse_outputs
 from edgernn.quantization.parts import Costs, Group, Part, computed_numbers, groups_of, whole_cost
 from edgernn.quantization.simulated import Simulation, everything, weights_of
 from edgernn.reference import Array, evaluate
@@ -43,6 +44,7 @@ class Precision:
         reasons: the parts that were widened, with the error that each had before.
         fine: names of products whose weights have a scale per row.
         coarse: weights whose one scale for all rows errs by a good part of the limit.
+        outputs: of the model that have 16 bits, since 8 would be too coarse for them alone.
     """
 
     wide: frozenset[str]
@@ -51,6 +53,7 @@ class Precision:
     reasons: tuple[Part, ...]
     fine: frozenset[str] = frozenset()
     coarse: tuple[Part, ...] = ()
+    outputs: tuple[CoarseOutput, ...] = ()
 
 
 def spread_error(found: Mapping[str, Array], expected: Mapping[str, Array]) -> float:
@@ -135,15 +138,17 @@ def choose(
     expected = evaluate(floats, inputs)
     whole = whole_cost(integers, costs)
     error = before = spread_error(Simulation(integers, floats)(inputs, everything), expected)
-    answers = frozenset[str]()
-    if calibrated.front is not None:  # with other inputs and outputs the caller knows the type of the answers
-        answers = (
-            _makers_of_answers(list(groups_of(integers, floats, arithmetic, costs)), floats, _ANSWERS * whole) - fixed
-        )
+    outputs = tuple(each for each in coarse_outputs(integers, floats, expected, limit) if each.name not in fixed)
+    answers = frozenset(each.name for each in outputs)
+    if calibrated.front is not None:
+        groups = groups_of(integers, floats, arithmetic, costs)
+        answers = _makers_of_answers(groups, floats, _ANSWERS * whole) - fixed
+    else:  # wider answers that nothing reads would be rounded again
+        fixed |= frozenset(value.name for value in floats.outputs) - {value.name for value in _read(floats)}
     if answers:
         integers = make(answers)
         error = spread_error(Simulation(integers, floats)(inputs, everything), expected)
-    best = Precision(answers, error, before, ())
+    best = Precision(answers, error, before, (), outputs=outputs)
     coarse: tuple[Part, ...] = ()
     for factor, budget in STAGES:
         goal, allowed = factor * limit, budget * whole
@@ -164,7 +169,7 @@ def choose(
             integers = make(wide)
             error = spread_error(Simulation(integers, floats)(inputs, everything), expected)
             if error < _WORTH * best.error:
-                best = Precision(wide, error, before, reasons)
+                best = replace(best, wide=wide, error=error, reasons=reasons)
         integers, error = make(best.wide), best.error
     return replace(best, coarse=coarse)
 
@@ -194,6 +199,10 @@ def _makers_of_answers(groups: Iterable[Group], floats: Graph, allowed: float) -
     parts = [group.part for group in groups if names.intersection(group.made) and group.part.widened]
     affordable = sum(part.cost for part in parts) <= allowed
     return frozenset[str]().union(*(part.widened for part in parts)) if affordable else frozenset()
+
+
+def _read(graph: Graph) -> set[Value]:
+    return {value for node in graph.nodes for value in node.inputs}
 
 
 def enough(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:

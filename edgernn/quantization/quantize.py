@@ -66,7 +66,7 @@ class _Quantizer:
         for value in graph.outputs:
             result = rewrite(value)
             if value in self.types:
-                dtype = self.plan.outputs or self.plan.inputs
+                dtype = self.plan.type_of_output(value)
                 if float_io:
                     result = rewrite.convert(result, "float32", None, value.name)
                 elif value in self.kept.pairs:

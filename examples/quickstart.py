@@ -24,7 +24,8 @@ import numpy as np
 
 import edgernn
 from edgernn.cli.main import guarded
-from edgernn.cli.output import note, print_table, progress
+from edgernn.cli.output import note, print_table
+from edgernn.cli.progress import progress
 from edgernn.converted import ConvertResult
 from edgernn.devices.host.arena import smallest_arena
 from edgernn.devices.host.session import open_session

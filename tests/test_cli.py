@@ -73,6 +73,7 @@ def test_every_command_exists_and_explains_itself(name: str, capsys: Captured) -
     shown = capsys.readouterr()
     assert shown.out.startswith(f"Usage: edgernn {name} ")
     assert "--json" in shown.out
+    assert "--quiet" in shown.out
     assert shown.err == ""
 
 

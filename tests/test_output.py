@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgernn.cli.output import kib, note, print_json, print_table, progress
+from edgernn.cli.output import kib, note, print_json, print_table
+from edgernn.cli.progress import progress
 
 Captured = pytest.CaptureFixture[str]
 

@@ -19,7 +19,8 @@ from saved_models import EDGERNN, folder
 
 import edgernn.cli
 from edgernn.cli.main import COMMANDS, Entry, run
-from edgernn.cli.output import note, print_json, print_table, printable, progress, say, say_csv
+from edgernn.cli.output import note, print_json, print_table, printable, say, say_csv
+from edgernn.cli.progress import progress
 from edgernn.errors import CheckFailed, InputError, UnsupportedError
 
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
@@ -58,7 +59,7 @@ def test_progress_is_safe(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> 
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     with progress("start") as bar:
         bar.describe(NASTY)
-        bar.restart(NASTY, 3)
+        bar.stage(NASTY, 0, 3)
         bar.advance()
     assert "owned\\x07" in capsys.readouterr().err
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgernn.cli.output import json_option, note, print_block, print_json, print_table, progress, say, say_wrapped
+from edgernn.cli.output import json_option, note, print_block, print_json, print_table, say, say_wrapped
+from edgernn.cli.progress import progress
 from edgernn.cli.values import PLACE, WHOLE
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgernn.cli.output import json_option, note, print_json, print_table, progress, say, say_wrapped
+from edgernn.cli.output import json_option, note, print_json, print_table, say, say_wrapped
+from edgernn.cli.progress import progress
 from edgernn.cli.values import PLACE, WHOLE, board_names, completed
 from edgernn.errors import InputError
 
@@ -90,17 +91,16 @@ def command(files: tuple[Path, ...], score: float | None, as_json: bool, **optio
     from edgernn.comparison.comparing import compare
 
     output = options["output"]
-    with progress("starting", quiet=as_json, estimate=True) as bar:
+    with progress("starting", quiet=as_json, stages=3) as bar:
         shown = ""
 
         def show(stage: str, done: int, of: int) -> None:
             nonlocal shown
-            if stage != shown:  # a new bar, so that its estimate starts anew
-                bar.restart(stage, of)
+            if stage != shown:
                 shown = stage
                 if not sys.stderr.isatty() and not as_json:
                     note(f"{stage}: {of}")
-            bar.update(done, of)
+            bar.stage(stage, done, of)
 
         try:
             results = compare(

@@ -16,10 +16,10 @@ from edgernn.cli.output import (
     print_block,
     print_json,
     print_table,
-    progress,
     say,
     say_wrapped,
 )
+from edgernn.cli.progress import progress
 from edgernn.cli.values import AS_GIVEN, FILE, PLACE, WHOLE, board_names, completed, scheme_names
 
 if TYPE_CHECKING:

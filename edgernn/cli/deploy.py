@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from edgernn.cli.connection import connection_options
-from edgernn.cli.output import json_option, note, print_json, print_table, progress, say
+from edgernn.cli.output import json_option, note, print_json, print_table, say
+from edgernn.cli.progress import progress
 from edgernn.cli.values import PLACE, WHOLE
 from edgernn.errors import CheckFailed, EdgernnError, EnvironmentProblem, InputError
 

@@ -1,4 +1,4 @@
-"""What every command prints with: results on stdout as a table or as JSON, progress and notes on stderr."""
+"""What every command prints with: results on stdout as a table or as JSON, notes on stderr."""
 
 from __future__ import annotations
 
@@ -6,16 +6,11 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import click
-
-if TYPE_CHECKING:
-    from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -73,9 +68,29 @@ def say_csv(text: str) -> None:
         say(line)
 
 
+_QUIET = "edgernn.quiet"
+
+
 def json_option(function: Function) -> Function:
-    """Give a command the flag ``--json``, passed to it as the keyword ``as_json``."""
-    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")(function)
+    """Give a command ``--json``, passed as the keyword ``as_json``, and ``--quiet``, which `note` and bars heed."""
+    quiet = click.option(
+        "--quiet",
+        is_flag=True,
+        expose_value=False,
+        callback=_be_quiet,
+        help="Print results and errors alone: neither progress nor notes.",
+    )
+    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")(quiet(function))
+
+
+def _be_quiet(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    context.meta[_QUIET] = value
+
+
+def is_quiet() -> bool:
+    """Whether the command that runs was called with ``--quiet``."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(_QUIET))
 
 
 def print_json(document: Mapping[str, Any]) -> None:
@@ -202,6 +217,8 @@ def kib(size: int) -> str:
 
 def note(text: str = "") -> None:
     """Print a line on stderr, where everything that is not a result goes; nothing in it can steer the terminal."""
+    if is_quiet():
+        return
     for line in lines_for_stderr(text):
         click.echo(line, err=True)
 
@@ -218,70 +235,3 @@ def lines_for_stderr(text: str, taken: int = 0) -> list[str]:
     from edgernn.cli.tables import wrapped
 
     return wrapped(printable(text), _columns(sys.stderr) - taken, "  ")
-
-
-class ProgressBar:
-    """A running progress bar on stderr, or nothing at all where nobody would see one."""
-
-    def __init__(self, bar: RichProgress | None, task: TaskID | None) -> None:
-        """Hold rich's bar and task; both None for a silent one."""
-        self._bar = bar
-        self._task = task
-
-    def advance(self, steps: float = 1) -> None:
-        """Count `steps` more as done."""
-        if self._bar is not None and self._task is not None:
-            self._bar.advance(self._task, steps)
-
-    def update(self, completed: float, total: float | None = None) -> None:
-        """Set how much is done and, if given, how much there is; for callbacks that count by themselves."""
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=completed, total=total)
-
-    def restart(self, description: str, total: float | None) -> None:
-        """Begin another stage, with a time of its own."""
-        if self._bar is not None and self._task is not None:
-            self._bar.reset(self._task, description=printable(description, keep=""), total=total)
-
-    def describe(self, description: str) -> None:
-        """Change the text beside the bar."""
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, description=printable(description, keep=""))
-
-
-@contextmanager
-def progress(
-    description: str, total: float | None = None, *, quiet: bool = False, estimate: bool = False
-) -> Iterator[ProgressBar]:
-    """Show a progress bar on stderr while the block runs; it disappears afterwards.
-
-    Args:
-        description: what is being done, beside the bar.
-        total: how many steps there are; None shows that something goes on, without an end.
-        quiet: show nothing, as ``--json`` asks; nothing is shown either when stderr is not a terminal.
-        estimate: show how much time is left, for work of minutes.
-    """
-    if quiet or not sys.stderr.isatty():
-        yield ProgressBar(None, None)
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns: list[ProgressColumn] = [
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    ]
-    if estimate:
-        columns += [TextColumn("left:"), TimeRemainingColumn()]
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
-        yield ProgressBar(bar, bar.add_task(description, total=total))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgernn.cli.output import json_option, note, print_json, progress, say_csv
+from edgernn.cli.output import json_option, note, print_json, say_csv
+from edgernn.cli.progress import progress
 from edgernn.cli.values import FILE, PLACE
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def command(artifact: Path, data: Path, output: Path | None, runtime: str | None
         raise InputError(
             f"output '{output}': holds one array. Found: {len(model.outputs)} outputs.", hint="choose .npz or .csv."
         )
-    with progress("running", quiet=as_json, estimate=True) as bar:
+    with progress("running", quiet=as_json) as bar:
         found = model.answers(data, bar.update)
     for text in found.notes:
         note(f"note: {text}")

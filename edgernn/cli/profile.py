@@ -13,7 +13,8 @@ from edgernn.cli.fits import check_fits, print_fits
 from edgernn.cli.growth import Share, check_growth, print_comparison
 from edgernn.cli.inspect import COUNTED
 from edgernn.cli.kernels import kernels_rows, print_reasons
-from edgernn.cli.output import json_option, kib, note, print_block, print_json, print_table, progress, say, say_csv
+from edgernn.cli.output import json_option, kib, note, print_block, print_json, print_table, say, say_csv
+from edgernn.cli.progress import progress
 from edgernn.cli.values import FILE, PLACE, WHOLE, board_names, completed
 from edgernn.errors import InputError
 
@@ -129,8 +130,7 @@ def command(
     with progress("reading", quiet=as_json or as_csv) as bar:
 
         def show(stage: str, share: float) -> None:
-            bar.describe(stage)
-            bar.update(share, 1.0 if share else None)
+            bar.stage(stage, share, 1.0 if share else None)
 
         try:
             for found in stages(artifact, wanted, show):  # noqa: B007 - what was measured last counts

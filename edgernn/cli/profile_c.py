@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgernn.cli.fits import print_fits
-from edgernn.cli.output import note, print_block, print_json, progress, say_csv
+from edgernn.cli.output import note, print_block, print_json, say_csv
+from edgernn.cli.progress import progress
 from edgernn.profiling.latency import Plan
 
 if TYPE_CHECKING:
@@ -49,8 +50,7 @@ def profile_folder(
     with progress("reading", quiet=as_json or as_csv) as bar:
 
         def show(stage: str, share: float) -> None:
-            bar.describe(stage)
-            bar.update(share, 1.0 if share else None)
+            bar.stage(stage, share, 1.0 if share else None)
 
         found = profile_c(artifact, device=device, plan=plan, boards=wanted, on_progress=show)
     document = c_document(found)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgernn.cli.output import note, print_block, print_json, progress, say_csv
+from edgernn.cli.output import note, print_block, print_json, say_csv
+from edgernn.cli.progress import progress
 from edgernn.errors import CheckFailed, InputError
 from edgernn.profiling.latency import Plan
 

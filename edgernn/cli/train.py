@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgernn.cli.output import json_option, note, print_json, print_table, progress
+from edgernn.cli.output import json_option, note, print_json, print_table
+from edgernn.cli.progress import progress
 from edgernn.cli.values import PLACE, WHOLE
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, assert_never
 
 import click
 
-from edgernn.cli.output import json_option, note, print_json, print_table, progress, say_wrapped
+from edgernn.cli.output import json_option, note, print_json, print_table, say_wrapped
+from edgernn.cli.progress import progress
 from edgernn.cli.values import PLACE
 from edgernn.errors import CheckFailed
 
@@ -74,8 +75,7 @@ def command(
     with progress("starting", quiet=as_json) as bar:
 
         def show(stage: str, done: int, of: int) -> None:
-            bar.describe(stage)
-            bar.update(done, of or None)
+            bar.stage(stage, done, of)
 
         result = verify(
             model,

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 import edgernn
 from edgernn.cli.main import guarded
-from edgernn.cli.output import progress
+from edgernn.cli.progress import progress
 from edgernn.streaming.frames import read_frames
 from edgernn.training.network import import_keras
 from examples.keyword_spotting import speech, spotter

@@ -23,8 +23,8 @@ from edgernn.report.tensors import explanation_document
 Array = np.ndarray
 
 
-def chosen(model: Any, output: Path | None = None, **options: Any) -> tuple[ConvertResult, Choice]:
-    result = edgernn.convert(model, output, quantize="auto", **options)
+def chosen(model: Any, **options: Any) -> tuple[ConvertResult, Choice]:
+    result = edgernn.convert(model, quantize="auto", **options)
     assert result.choice is not None
     assert result.choice.kept is not None
     assert result.scheme == result.choice.kept.scheme
@@ -42,7 +42,7 @@ def test_a_model_that_carries_its_state_keeps_it_while_schemes_are_tried(
     model, x, expected = long_recording(window)
     given = {"data": x[3:4]} if with_data else {}
     path = tmp_path / "stream"
-    result, choice = chosen(model, path, streaming=True, calibration=x[:3], **given, **options)
+    result, choice = chosen(model, output=path, streaming=True, calibration=x[:3], **given, **options)
     assert choice.aside is not with_data
     tried = [each for each in choice.tried if each.verdicts]
     assert tried[-1] is choice.kept
@@ -116,8 +116,8 @@ def test_what_is_kept_is_explained_as_if_it_had_been_asked_for(options: dict[str
     assert kept is not None
     assert kept.scheme in ("int8", "dynamic")
     assert result.explanation is not None
-    more = {} if kept.max_error is None else {"max_error": kept.max_error}
-    alone = edgernn.explain(model, x, quantize=kept.scheme, **more, **options)
+    same: dict[str, Any] = {**options, "quantize": kept.scheme, "max_error": kept.max_error}
+    alone = edgernn.explain(model, x, **same)
     documents = [json.dumps(explanation_document(each)) for each in (result.explanation, alone)]
     assert documents[0] == documents[1]
 

@@ -4,7 +4,8 @@
 
 Speech from nine speakers (the recipe `japanese-vowels`) is classified by an LSTM and by a GRU. Each is quantized to
 int8 and converted for a microcontroller and for a phone, run on LiteRT and on the TFLite-Micro interpreter, and
-verified against Keras on the test split. One table compares them; the commands that do the same are printed last.
+verified against Keras on the test split. One table compares them, and a page with plots; the commands that do the same
+are printed last.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +28,19 @@ import edgernn
 from edgernn.cli.main import guarded
 from edgernn.cli.output import note, print_table
 from edgernn.cli.progress import progress
+from edgernn.comparison.answer import assemble
+from edgernn.comparison.records import Artifact, Latency, Model, Score, Task
 from edgernn.converted import ConvertResult
+from edgernn.converters.tflite.accounting import account
+from edgernn.converters.tflite.liveness import peak_activation_bytes
+from edgernn.converters.tflite.reader import read_tflite
 from edgernn.devices.host.arena import smallest_arena
+from edgernn.devices.host.machine import describe_machine, package_versions
 from edgernn.devices.host.session import open_session
 from edgernn.devices.host.stderr import captured_stderr
 from edgernn.errors import CheckFailed, EnvironmentProblem
+from edgernn.files import atomic_write
+from edgernn.report.html import html
 from edgernn.training.fit import Epoch
 from edgernn.training.network import import_keras
 from edgernn.training.trainer import STARTING_KERAS
@@ -136,18 +146,99 @@ def cells(row: Row) -> tuple[object, ...]:
     )  # fmt: skip
 
 
+def write_report(path: Path, folders: Mapping[str, Path], rows: Sequence[Row], started: float) -> None:
+    """Write the page.
+
+    Args:
+        path: of the page.
+        folders: of the training runs, by cell.
+        rows: of the quickstart, each an artifact with what was measured of it.
+        started: when the quickstart began, by `time.perf_counter`.
+
+    Raises:
+        InputError: the page cannot be written there.
+        EnvironmentProblem: a package for it is missing.
+    """
+    records = {cell: json.loads((folder / "run.json").read_text(encoding="utf-8")) for cell, folder in folders.items()}
+    first = next(iter(records.values()))
+    task = Task(
+        first["recipe"],
+        metric=first["metric"],
+        samples=first["samples"],
+        steps=first["steps"],
+        features=first["features"],
+        classes=len(first["classes"]),
+        baselines=tuple(Score(each["name"], each["score"]) for each in first["baselines"]),
+        origin=f"{first['data']['origin']}, {first['data']['licence']}",
+    )
+    seconds = time.perf_counter() - started
+    results = assemble(
+        started=datetime.fromtimestamp(time.time() - seconds, UTC).isoformat(timespec="seconds"),
+        seconds=seconds,
+        machine={**describe_machine(), "packages": package_versions()},
+        command=("python", *sys.argv),
+        complete=True,
+        task=task,
+        models=[_model(cell, records[cell], rows) for cell in folders],
+        artifacts=[_artifact(row) for row in rows],
+        notes=("One network of each cell: what depends on the seed needs several, as edgernn compare trains them.",),
+    )
+    atomic_write(path, html(results))
+
+
+def _model(cell: str, record: Mapping[str, Any], rows: Sequence[Row]) -> Model:
+    converted = next(row.converted for row in rows if row.cell == cell)
+    history = record["history"]
+    return Model(
+        cell,
+        cell,
+        record["units"],
+        parameters=record["parameters"],
+        recurrent_parameters=record["recurrent_parameters"],
+        macs=converted.macs,
+        macs_per_step=converted.macs_per_step,
+        score=record["score"],
+        validation=tuple(history["validation_score"]),
+        loss=tuple(history["loss"]),
+        epoch_seconds=record["seconds_per_epoch"],
+        samples=record["samples"]["train"],
+    )
+
+
+def _artifact(row: Row) -> Artifact:
+    converted, result = row.converted, row.micro or row.litert
+    file = read_tflite(converted.content)
+    return Artifact(
+        f"{row.cell}-{converted.scheme}-{converted.target}",
+        row.cell,
+        converted.scheme,
+        converted.target,
+        file=str(converted.artifact),
+        bytes=converted.size,
+        categories=account(file),
+        arena_bytes=row.arena,
+        activation_bytes=peak_activation_bytes(file),
+        latency=Latency(row.microseconds, row.microseconds, row.microseconds),
+        metric=result.metric.name if result.metric else "",
+        score=result.metric.artifact if result.metric else None,
+        relative_error=result.relative_error,
+        operators=file.operators,
+    )
+
+
 def step_by_step(units: int, folder: Path) -> str:
-    """How to do the same by hand."""
+    """How to do the same by hand, in commands that can be pasted where this was called."""
+    edgernn = shlex.quote(os.path.relpath(Path(sys.executable).parent / "edgernn"))
     files = {name: shlex.quote(str(folder / name)) for name in ("model.keras", "calibration.npz", "test.npz")}
     model, artifact = files["model.keras"], shlex.quote(str(folder / "int8-micro.tflite"))
     return "\n".join(
         [
             "The same step by step:",
-            f"  edgernn train {RECIPE} --cell gru --units {units} --output {shlex.quote(str(folder))} --force",
-            f"  edgernn convert {model} -o {artifact} --quantize int8 --target micro \\",
+            f"  {edgernn} train {RECIPE} --cell gru --units {units} --output {shlex.quote(str(folder))} --force",
+            f"  {edgernn} convert {model} -o {artifact} --quantize int8 --target micro \\",
             f"      --calibration {files['calibration.npz']}",
-            f"  edgernn verify {model} {artifact} --data {files['test.npz']} --runtime micro",
-            f"  edgernn inspect {artifact}",
+            f"  {edgernn} verify {model} {artifact} --data {files['test.npz']} --runtime micro",
+            f"  {edgernn} inspect {artifact}",
         ]
     )
 
@@ -171,7 +262,11 @@ def command(units: int, output: Path, reuse: bool) -> None:
     count = rows[0].litert.samples
     print_table(f"{RECIPE}, {units} units, int8, {count} test samples", COLUMNS, [cells(row) for row in rows])
     click.echo(f"{LEGEND.format(runs=RUNS)}\n\n{step_by_step(units, output / 'gru')}")
-    note(f"\nAll of it took {time.perf_counter() - started:.0f} s. The files are in {output}.")
+    report = output / "report.html"
+    with progress("drawing the report"):
+        write_report(report, {cell: output / cell for cell in CELLS}, rows, started)
+    click.echo(f"\nA page with pictures of all this: {report}")
+    note(f"All of it took {time.perf_counter() - started:.0f} s. The files are in {output}.")
     broken = [f"{row.cell} for {row.converted.target}" for row in rows if not row.litert.passed]
     broken += [f"{row.cell} on TFLite-Micro" for row in rows if row.micro and not row.micro.passed]
     if broken:

@@ -230,8 +230,15 @@ def test_a_model_that_cannot_stream_is_refused_and_no_file_is_left(
         assert not output.exists()
 
 
-@pytest.mark.parametrize("model", ["gru.keras", "lstm.h5"])
-@pytest.mark.parametrize("target", ["phone", "micro"])
+@pytest.mark.parametrize(
+    ("model", "target"),
+    [
+        ("gru.keras", "micro"),
+        ("lstm.h5", "phone"),
+        pytest.param("gru.keras", "phone", marks=pytest.mark.slow),
+        pytest.param("lstm.h5", "micro", marks=pytest.mark.slow),
+    ],
+)
 def test_verify_and_profile_take_a_stream(
     model: str, target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

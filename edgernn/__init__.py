@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from edgernn.profiling.profiler import Profile, profile
     from edgernn.streaming.session import StreamingSession
     from edgernn.training import TrainResult, recipes, train
-    from edgernn.verification import VerifyResult, verify
+    from edgernn.verification import verify
+    from edgernn.verified import VerifyResult
 
     __version__: str
 
@@ -51,7 +52,7 @@ _HOMES = {
     "StreamingSession": "edgernn.streaming.session",
     "TrainResult": "edgernn.training",
     "UnsupportedError": "edgernn.errors",
-    "VerifyResult": "edgernn.verification",
+    "VerifyResult": "edgernn.verified",
     "check": "edgernn.checking",
     "compare": "edgernn.comparison.comparing",
     "convert": "edgernn.conversion",

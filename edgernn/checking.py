@@ -21,6 +21,7 @@ from edgernn.owned_folder import MANIFEST
 from edgernn.profiling.fit import Fit, check_fit_c
 from edgernn.profiling.needs import artifact_fit, c_needs, on_micro
 from edgernn.quantization.weights_only import white_noise
+from edgernn.result import Bar, Result
 from edgernn.running import read_artifact
 from edgernn.streaming.description import describe
 from edgernn.targets import TARGETS
@@ -53,8 +54,8 @@ class Way:
     refused: str = ""
 
 
-@dataclass(frozen=True)
-class CheckResult:
+@dataclass(frozen=True, repr=False)
+class CheckResult(Result):
     """What can become of a model.
 
     Attributes:
@@ -80,6 +81,51 @@ class CheckResult:
     streams: bool = False
     stream_reason: str = ""
     notes: tuple[str, ...] = ()
+
+    def figures(self) -> list[tuple[str, object]]:
+        """See `edgernn.result.Result`."""
+        if self.obstacles:
+            return [("convertible", "no"), *(("obstacle", message) for message, _ in self.obstacles)]
+        return [
+            ("convertible", "yes" if self.convertible else "no"),
+            ("parameters", self.parameters),
+            ("multiply-accumulates", self.macs),
+            ("as a stream", self.stream_reason if self.streams else f"no: {self.stream_reason}"),
+        ]
+
+    def bars(self) -> list[Bar]:
+        """The bytes of every kind of artifact."""
+        made = [way for way in self.ways if way.size is not None]
+        return [Bar(f"{way.target} {way.scheme}", way.size or 0, f"{way.size:,} bytes") for way in made]
+
+    def to_dict(self) -> dict[str, Any]:
+        """See `edgernn.result.Result`; the command adds the path of the model."""
+        return {
+            "schema": "edgernn.check",
+            "version": 1,
+            "convertible": self.convertible,
+            "obstacles": [{"message": message, "hint": hint} for message, hint in self.obstacles],
+            "parameters": self.parameters,
+            "macs": self.macs,
+            "macs_per_step": self.macs_per_step,
+            "inputs": self.inputs,
+            "outputs": self.outputs,
+            "ways": [
+                {
+                    "target": way.target,
+                    "scheme": way.scheme,
+                    "bytes": way.size,
+                    "memory_bytes": way.memory,
+                    "boards": way.boards,
+                    "too_small": way.too_small,
+                    "refused": way.refused or None,
+                }
+                for way in self.ways
+            ],
+            "streams": self.streams,
+            "stream": self.stream_reason,
+            "notes": self.notes,
+        }
 
     @property
     def convertible(self) -> bool:

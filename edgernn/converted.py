@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgernn.choice import Choice
+from edgernn.choice import Choice, choice_document
 from edgernn.errors import InputError
 from edgernn.explanation import Explanation
 from edgernn.measuring import Measured
 from edgernn.quantization.precision import Precision
 from edgernn.ranges import ClipMethod
+from edgernn.result import Bar, Result
 from edgernn.samples import Source
 
 # A mean squared error is that of all units together: the few large ones, which a layer may live by, would be clipped.
@@ -22,8 +23,8 @@ DEFAULT_CLIP: ClipMethod = "minmax"
 OnProgress = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class ConvertResult:
+@dataclass(frozen=True, repr=False)
+class ConvertResult(Result):
     """What came out of a conversion.
 
     Attributes:
@@ -67,6 +68,75 @@ class ConvertResult:
     precision: Precision | None = None
     choice: Choice | None = None
     explanation: Explanation | None = None
+
+    def figures(self) -> list[tuple[str, object]]:
+        """See `edgernn.result.Result`."""
+        measured = self.measured
+        return [
+            ("artifact", self.artifact if self.artifact is not None else "not written"),
+            ("bytes", self.size),
+            ("scheme", self.scheme),
+            ("target", self.target),
+            ("inputs, outputs", self.io),
+            ("parameters", self.parameters),
+            *([] if measured is None else [("error / spread", measured.error)]),
+            ("seconds", self.seconds),
+        ]
+
+    def bars(self) -> list[Bar]:
+        """The size beside that of the weights as floats."""
+        floats = 4 * self.parameters
+        return [
+            Bar("weights in float32", floats, f"{floats:,} bytes"),
+            Bar(self.scheme, self.size, f"{self.size:,} bytes"),
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """See `edgernn.result.Result`."""
+        from edgernn.report.tensors import explanation_document
+
+        choice, explanation = self.choice, self.explanation
+        return {
+            "schema": "edgernn.convert",
+            "version": 1,
+            "artifact": self.artifact,
+            "bytes": self.size,
+            "parameters": self.parameters,
+            "macs": self.macs,
+            "macs_per_step": self.macs_per_step,
+            "scheme": self.scheme,
+            "target": self.target,
+            "form": self.form,
+            "io": self.io,
+            "io_reason": self.io_reason,
+            "clip": self.clip,
+            "seconds": self.seconds,
+            "notes": self.notes,
+            "measured": None if self.measured is None else _measured(self.measured),
+            "widened": [] if self.precision is None else _widened(self.precision),
+            "choice": None if choice is None else choice_document(choice),
+            **({} if explanation is None else {"explanation": explanation_document(explanation)}),
+        }
+
+
+def _measured(found: Measured) -> dict[str, Any]:
+    outputs = [{name: value for name, value in asdict(each).items() if name != "metric"} for each in found.outputs]
+    return {
+        "samples": found.samples,
+        "kept_aside": found.aside,
+        "by": found.by,
+        "error": found.error,
+        "outputs": outputs,
+    }
+
+
+def _widened(precision: Precision) -> list[dict[str, Any]]:
+    outputs = [
+        {"tensor": each.name, "layer": "", "error_in_8_bits": each.error, "zeros_in_8_bits": each.zeros}
+        for each in precision.outputs
+    ]
+    parts = precision.reasons
+    return [*outputs, *({"tensor": part.name, "layer": part.layer, "error_in_8_bits": part.error} for part in parts)]
 
 
 def no_samples(scheme: str, instead: str) -> InputError:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from edgernn.errors import InputError
 from edgernn.measuring import Measured
 from edgernn.quantization.advice import Settings, advised
 from edgernn.quantization.explained import Subject, Tensor, with_harm
+from edgernn.result import Bar, Result
 
+_BARS = 10
 SCHEMES = ("int8", "int16x8", "dynamic")
 
 
-@dataclass(frozen=True)
-class Explanation:
+@dataclass(frozen=True, repr=False)
+class Explanation(Result):
     """Of one artifact.
 
     Attributes:
@@ -28,6 +31,27 @@ class Explanation:
     tensors: tuple[Tensor, ...]
     measured: Measured | None
     remarks: tuple[str, ...]
+
+    def figures(self) -> list[tuple[str, object]]:
+        """See `edgernn.result.Result`."""
+        settings = self.settings
+        return [
+            ("scheme", settings.scheme),
+            ("target", settings.target),
+            *([] if self.measured is None else [("error / spread", self.measured.error)]),
+            *(("advice", f"{each.name}: {each.advice}") for each in self.worst),
+        ]
+
+    def bars(self) -> list[Bar]:
+        """What the worst tensors cost."""
+        worst = [each for each in self.tensors if each.error is not None][:_BARS]
+        return [Bar(each.name, each.error or 0.0, f"{100 * (each.error or 0.0):.3g} %") for each in worst]
+
+    def to_dict(self) -> dict[str, Any]:
+        """See `edgernn.result.Result`."""
+        from edgernn.report.tensors import explanation_document
+
+        return explanation_document(self)
 
     @property
     def worst(self) -> tuple[Tensor, ...]:

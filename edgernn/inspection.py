@@ -15,6 +15,7 @@ from edgernn.converters.tflite.kernels import reasons, runs_with
 from edgernn.converters.tflite.reader import read_tflite
 from edgernn.errors import InputError
 from edgernn.owned_folder import recover
+from edgernn.result import Bar, Result
 from edgernn.streaming.description import hop_of
 
 Counted = Literal["keras", "metadata", "file"]
@@ -51,8 +52,8 @@ class Tensor:
     zero_point: int = 0
 
 
-@dataclass(frozen=True)
-class Inspection:
+@dataclass(frozen=True, repr=False)
+class Inspection(Result):
     """What a file is made of.
 
     Attributes:
@@ -91,6 +92,57 @@ class Inspection:
     scheme: str
     notes: tuple[str, ...]
     kernels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def figures(self) -> list[tuple[str, object]]:
+        """See `edgernn.result.Result`."""
+        return [
+            *([] if self.file is None else [("file", self.file)]),
+            *([] if self.size is None else [("bytes", self.size)]),
+            ("parameters", "unknown" if self.parameters is None else self.parameters),
+            ("multiply-accumulates", "unknown" if self.macs is None else self.macs),
+            *([("scheme", self.scheme)] if self.scheme else []),
+            ("inputs", ", ".join(f"{each.name} {list(each.shape)}" for each in self.inputs)),
+            ("outputs", ", ".join(f"{each.name} {list(each.shape)}" for each in self.outputs)),
+        ]
+
+    def bars(self) -> list[Bar]:
+        """Parameters of each layer, or how often there is each operator."""
+        if self.layers:
+            return [Bar(layer.name, layer.parameters, f"{layer.parameters:,} parameters") for layer in self.layers]
+        return [Bar(name, count, str(count)) for name, count in self.operators.items()]
+
+    def to_dict(self) -> dict[str, Any]:
+        """See `edgernn.result.Result`."""
+        return {
+            "schema": "edgernn.inspect",
+            "version": 1,
+            "file": self.file,
+            "kind": self.kind,
+            "parameters": self.parameters,
+            "macs": self.macs,
+            "macs_per_step": self.macs_per_step,
+            "counted": self.counted,
+            "bytes": self.size,
+            "weight_bytes": self.weight_bytes,
+            "scheme": self.scheme,
+            "inputs": [vars(tensor) for tensor in self.inputs],
+            "outputs": [vars(tensor) for tensor in self.outputs],
+            "layers": [
+                {
+                    "name": layer.name,
+                    "class": layer.class_name,
+                    "output_shape": layer.output_shape,
+                    "parameters": layer.parameters,
+                    "macs": layer.macs,
+                    "macs_per_step": layer.macs_per_step,
+                }
+                for layer in self.layers
+            ],
+            "operators": self.operators,
+            "kernels": self.kernels_document(),
+            "metadata": self.metadata,
+            "notes": self.notes,
+        }
 
     def kernels_document(self) -> dict[str, dict[str, Any]]:
         """With which libraries of kernels it runs, for `--json`."""

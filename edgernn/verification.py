@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,60 +18,17 @@ from edgernn.devices.host.session import RUNTIMES, Array
 from edgernn.distances import FEWEST, Errors, errors
 from edgernn.errors import InputError, one_of
 from edgernn.graph import Graph, Value
-from edgernn.judgement import TOLERANCES, Limits, Verdict, deciding, judge_all
+from edgernn.judgement import TOLERANCES, Limits, deciding, judge_all
 from edgernn.metrics import Metric, task_metric
 from edgernn.oracle import ORACLES, Expected, expected_outputs, own_rounding
 from edgernn.running import Artifact, Pairs, chosen_runtime, read_artifact, run_samples
 from edgernn.samples import Samples, Source, load_samples, read_once, steps_in
-from edgernn.saturation import Saturation, inner_tensor, input_saturation, output_saturation, state_saturation
+from edgernn.saturation import inner_tensor, input_saturation, output_saturation, state_saturation
 from edgernn.streaming.description import hop_of
 from edgernn.streaming.window import as_recording, as_window, is_stream
+from edgernn.verified import VerifyResult
 
 OnProgress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class VerifyResult:
-    """How an artifact compares with its Keras model.
-
-    Attributes:
-        runtime: that ran the artifact.
-        runtime_package: that brings it, with its version.
-        oracle: who computed the outputs to compare with: ``keras``; ``tf_keras``, which is Keras 2; or ``reference``,
-            edgernn's own reader and float arithmetic.
-        scheme: of quantization; guessed from the types in a file that does not say it.
-        samples: how many were run.
-        passed: whether every output meets every criterion.
-        verdict: the criterion that decides: the worst of those that failed, else the one that came closest to it.
-        verdicts: every criterion of every output, in the outputs' order.
-        tolerance: on an output's error over its spread, where no targets are given.
-        metric: of the task, of the first output that has targets; None without targets.
-        spread_error: that of the worst output; None where none has a spread.
-        max_error: the largest absolute difference in any output.
-        mean_error: the mean absolute difference over all numbers of all outputs.
-        relative_error: that of the worst output: per sample, the largest difference over Keras's largest number.
-        outputs: the errors of each, and its metric.
-        saturation: per input and output that is an integer inside the artifact.
-        notes: what a user might not expect.
-    """
-
-    runtime: str
-    runtime_package: str
-    oracle: str
-    scheme: str
-    samples: int
-    passed: bool
-    verdict: Verdict
-    verdicts: tuple[Verdict, ...]
-    tolerance: float
-    metric: Metric | None
-    spread_error: float | None
-    max_error: float
-    mean_error: float
-    relative_error: float
-    outputs: tuple[Errors, ...]
-    saturation: tuple[Saturation, ...]
-    notes: tuple[str, ...]
 
 
 def verify(

@@ -44,7 +44,7 @@ from edgernn.report.html import html
 from edgernn.training.fit import Epoch
 from edgernn.training.network import import_keras
 from edgernn.training.trainer import STARTING_KERAS
-from edgernn.verification import VerifyResult
+from edgernn.verified import VerifyResult
 
 RECIPE, SEED = "japanese-vowels", 0
 CELLS = ("lstm", "gru")

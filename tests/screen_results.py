@@ -62,7 +62,7 @@ from edgernn.saturation import Saturation
 from edgernn.training import RECIPES
 from edgernn.training.recipe import Settings as TrainSettings
 from edgernn.training.trainer import Score, TrainResult
-from edgernn.verification import VerifyResult
+from edgernn.verified import VerifyResult
 
 NAME = Path("runs/vowels/wake_word_detector-int8-micro.tflite")
 LATENCY = Latency(1264.9, 1489.4, 1504.3, 1754.1, 1154.5, 1298.5, 28.7, 999, 10, 0.02)

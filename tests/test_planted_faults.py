@@ -15,7 +15,8 @@ import pytest
 
 from edgernn.conversion import convert
 from edgernn.converters.tflite.flatbuffer import schema
-from edgernn.verification import VerifyResult, verify
+from edgernn.verification import verify
+from edgernn.verified import VerifyResult
 
 Array = np.ndarray[Any, Any]
 UNITS, STEPS, FEATURES, CLASSES = 48, 40, 12, 6

@@ -20,7 +20,8 @@ from edgernn.cli.main import run
 from edgernn.conversion import convert
 from edgernn.errors import EnvironmentProblem, InputError
 from edgernn.judgement import BESIDE_TARGETS_IN_8_BITS, TOLERANCES
-from edgernn.verification import VerifyResult, verify
+from edgernn.verification import verify
+from edgernn.verified import VerifyResult
 
 Captured = pytest.CaptureFixture[str]
 TEST = "test.npz"

@@ -37,42 +37,12 @@ def command(model: Path, steps: int | None, architecture: Path | None, as_json: 
     with progress("reading the model", quiet=as_json) as bar:
         found = check(model, steps=steps, architecture=architecture, on_progress=bar.describe)
     if as_json:
-        print_json(_document(model, found))
+        print_json({"model": model, **found.to_dict()})
     else:
         print_check(found)
     for text in found.notes:
         note(f"note: {text}")
     return 0 if found.convertible else 1
-
-
-def _document(model: Path, found: CheckResult) -> dict[str, object]:
-    return {
-        "schema": "edgernn.check",
-        "version": 1,
-        "model": model,
-        "convertible": found.convertible,
-        "obstacles": [{"message": message, "hint": hint} for message, hint in found.obstacles],
-        "parameters": found.parameters,
-        "macs": found.macs,
-        "macs_per_step": found.macs_per_step,
-        "inputs": found.inputs,
-        "outputs": found.outputs,
-        "ways": [
-            {
-                "target": way.target,
-                "scheme": way.scheme,
-                "bytes": way.size,
-                "memory_bytes": way.memory,
-                "boards": way.boards,
-                "too_small": way.too_small,
-                "refused": way.refused or None,
-            }
-            for way in found.ways
-        ],
-        "streams": found.streams,
-        "stream": found.stream_reason,
-        "notes": found.notes,
-    }
 
 
 def print_check(found: CheckResult) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -206,29 +205,7 @@ def command(
 
         write_report(result.explanation, report, model.name)
     if as_json:
-        print_json(
-            {
-                "schema": "edgernn.convert",
-                "version": 1,
-                "artifact": result.artifact,
-                "bytes": result.size,
-                "parameters": result.parameters,
-                "macs": result.macs,
-                "macs_per_step": result.macs_per_step,
-                "scheme": result.scheme,
-                "target": result.target,
-                "form": result.form,
-                "io": result.io,
-                "io_reason": result.io_reason,
-                "clip": result.clip,
-                "seconds": result.seconds,
-                "notes": result.notes,
-                "measured": _measured(result),
-                "widened": _widened(result),
-                "choice": choice_document(result.choice) if result.choice is not None else None,
-                **_explanation(result),
-            }
-        )
+        print_json(result.to_dict())
         return
     print_result(result, output)
     for text in result.notes[bool(result.io_reason) :]:
@@ -264,39 +241,3 @@ def print_choice(choice: Choice) -> None:
 
     print_table("", *choice_rows(choice), drop=("Same choice", "Arena", "Error / spread"), prose=("Result",))
     say_wrapped(choice.measured_on)
-
-
-def _explanation(result: ConvertResult) -> dict[str, Any]:
-    if result.explanation is None:
-        return {}
-    from edgernn.report.tensors import explanation_document
-
-    return {"explanation": explanation_document(result.explanation)}
-
-
-def _measured(result: ConvertResult) -> dict[str, Any] | None:
-    found = result.measured
-    if found is None:
-        return None
-    outputs = [{name: value for name, value in asdict(each).items() if name != "metric"} for each in found.outputs]
-    return {
-        "samples": found.samples,
-        "kept_aside": found.aside,
-        "by": found.by,
-        "error": found.error,
-        "outputs": outputs,
-    }
-
-
-def _widened(result: ConvertResult) -> list[dict[str, Any]]:
-    if result.precision is None:
-        return []
-    outputs = [
-        {"tensor": each.name, "layer": "", "error_in_8_bits": each.error, "zeros_in_8_bits": each.zeros}
-        for each in result.precision.outputs
-    ]
-    parts = result.precision.reasons
-    return [
-        *outputs,
-        *({"tensor": part.name, "layer": part.layer, "error_in_8_bits": part.error} for part in parts),
-    ]

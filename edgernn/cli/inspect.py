@@ -37,42 +37,9 @@ def command(model: Path, steps: int | None, architecture: Path | None, as_json: 
 
     found = inspect(model, steps=steps, architecture=architecture)
     if as_json:
-        print_json(_document(found))
+        print_json(found.to_dict())
     else:
         print_inspection(found)
-
-
-def _document(found: Inspection) -> dict[str, object]:
-    return {
-        "schema": "edgernn.inspect",
-        "version": 1,
-        "file": found.file,
-        "kind": found.kind,
-        "parameters": found.parameters,
-        "macs": found.macs,
-        "macs_per_step": found.macs_per_step,
-        "counted": found.counted,
-        "bytes": found.size,
-        "weight_bytes": found.weight_bytes,
-        "scheme": found.scheme,
-        "inputs": [vars(tensor) for tensor in found.inputs],
-        "outputs": [vars(tensor) for tensor in found.outputs],
-        "layers": [
-            {
-                "name": layer.name,
-                "class": layer.class_name,
-                "output_shape": layer.output_shape,
-                "parameters": layer.parameters,
-                "macs": layer.macs,
-                "macs_per_step": layer.macs_per_step,
-            }
-            for layer in found.layers
-        ],
-        "operators": found.operators,
-        "kernels": found.kernels_document(),
-        "metadata": found.metadata,
-        "notes": found.notes,
-    }
 
 
 def print_inspection(found: Inspection) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -11,6 +9,8 @@ from numbers import Integral, Real
 from typing import Any, TextIO, TypeVar
 
 import click
+
+from edgernn.documents import json_text
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -105,28 +105,6 @@ def print_json(document: Mapping[str, Any]) -> None:
         raise ValueError(f"a JSON result must have the keys 'schema' and 'version'. Missing: {missing}")
     ordered = {"schema": document["schema"], "version": document["version"], **document}
     click.echo(json_text(ordered, indent=2))
-
-
-def json_text(document: Mapping[str, Any], indent: int | None = None) -> str:
-    """A document as JSON of printable ASCII; see `print_json`."""
-    return json.dumps(_plain(document), indent=indent, allow_nan=False).replace("\x7f", "\\u007f")
-
-
-def _plain(value: Any) -> Any:
-    """The value made of JSON's own types."""
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if hasattr(value, "tolist"):  # a NumPy scalar or array, recognized without importing NumPy
-        return _plain(value.tolist())
-    raise TypeError(f"no JSON form for {type(value).__name__}: {value!r}")
 
 
 def print_table(

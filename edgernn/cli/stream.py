@@ -11,8 +11,9 @@ from typing import Any
 import click
 import numpy as np
 
-from edgernn.cli.output import json_option, json_text, note, say
+from edgernn.cli.output import json_option, note, say
 from edgernn.cli.values import PLACE
+from edgernn.documents import json_text
 
 _SLOWEST = 1e-5  # frames per second; a pause of longer than a day is a slip, and the system's clock has limits
 

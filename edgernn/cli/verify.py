@@ -14,9 +14,8 @@ from edgernn.cli.values import PLACE
 from edgernn.errors import CheckFailed
 
 if TYPE_CHECKING:
-    from edgernn.judgement import Verdict
     from edgernn.metrics import Metric
-    from edgernn.verification import VerifyResult
+    from edgernn.verified import VerifyResult
 
 
 @click.command()
@@ -90,7 +89,7 @@ def command(
             on_progress=show,
         )
     if as_json:
-        print_json(_document(model, artifact, result))
+        print_json({"model": model, "artifact": artifact, **result.to_dict()})
     else:
         print_verification(result)
     for text in result.notes:
@@ -133,46 +132,6 @@ def _hint(result: VerifyResult) -> str:
     if result.scheme in ("int8", "int16x8"):
         return "calibrate with more samples like these, or choose another --quantize."
     return "check that the artifact was made from this model."
-
-
-def _document(model: Path, artifact: Path, result: VerifyResult) -> dict[str, object]:
-    return {
-        "schema": "edgernn.verify",
-        "version": 1,
-        "model": model,
-        "artifact": artifact,
-        "runtime": result.runtime,
-        "runtime_package": result.runtime_package,
-        "oracle": result.oracle,
-        "scheme": result.scheme,
-        "samples": result.samples,
-        "passed": result.passed,
-        **_verdict(result.verdict),
-        "metric": _metric(result.metric),
-        "spread_error": result.spread_error,
-        "tolerance": result.tolerance,
-        "max_error": result.max_error,
-        "mean_error": result.mean_error,
-        "relative_error": result.relative_error,
-        "outputs": [
-            {
-                **vars(errors),
-                "metric": _metric(errors.metric),
-                "verdicts": [_verdict(each) for each in result.verdicts if each.output == errors.name],
-            }
-            for errors in result.outputs
-        ],
-        "saturation": [vars(saturation) for saturation in result.saturation],
-        "notes": result.notes,
-    }
-
-
-def _verdict(verdict: Verdict) -> dict[str, object]:
-    return {"criterion": verdict.criterion, "found": verdict.found, "limit": verdict.limit}
-
-
-def _metric(metric: Metric | None) -> dict[str, object] | None:
-    return None if metric is None else {**vars(metric), "loss": metric.loss}
 
 
 _ORACLES = {

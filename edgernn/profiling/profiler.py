@@ -27,14 +27,15 @@ from edgernn.profiling.fit import Fit, Needs, check_fit
 from edgernn.profiling.latency import Latency, Plan, measure
 from edgernn.profiling.micro import Micro, profile_micro
 from edgernn.profiling.wanted import Wanted, check_wanted
+from edgernn.result import Bar, Result
 
 FRESH_RUNS = 5  # processes that a cold start is the median of
 
 OnProgress = Callable[[str, float], None]
 
 
-@dataclass(frozen=True)
-class Profile:
+@dataclass(frozen=True, repr=False)
+class Profile(Result):
     """What is known of an artifact; a part that was not measured, or not yet, is None.
 
     Attributes:
@@ -81,6 +82,28 @@ class Profile:
     fits: tuple[Fit, ...] = ()
     complete: bool = False
     notes: tuple[str, ...] = ()
+
+    def figures(self) -> list[tuple[str, object]]:
+        """See `edgernn.result.Result`."""
+        contents, latency = self.contents, self.latency
+        return [
+            *([] if self.file is None else [("file", self.file)]),
+            *([] if contents.size is None else [("bytes", contents.size)]),
+            ("scheme", contents.scheme),
+            *([] if self.micro is None or self.micro.smallest is None else [("arena bytes", self.micro.smallest)]),
+            *([] if latency is None else [("latency", f"{latency.p50:,.1f} us (median, {self.runtime_package})")]),
+            *((fit.board.name, {True: "fits", False: "does not fit", None: "unknown"}[fit.fits]) for fit in self.fits),
+        ]
+
+    def bars(self) -> list[Bar]:
+        """Where the file's bytes go."""
+        return [Bar(name, size, f"{size:,} bytes") for name, size in self.categories.items() if size]
+
+    def to_dict(self) -> dict[str, Any]:
+        """See `edgernn.result.Result`."""
+        from edgernn.profiling.document import profile_document
+
+        return profile_document(self)
 
     @property
     def real_time_factor(self) -> float | None:

@@ -125,7 +125,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     model("lstm").save(tmp_path / "lstm.keras")
     assert run(["check", str(tmp_path / "lstm.keras")]) == 0
     text = capsys.readouterr().out
-    assert "As a stream  1 frame at a time" in text
+    assert "as a stream  1 frame at a time" in text
     assert "float16" in text
     assert run(["check", str(tmp_path / "lstm.keras"), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)

@@ -110,10 +110,16 @@ def test_what_failed_is_told_with_the_first_reason() -> None:
 def test_under_a_budget_the_best_is_named_with_its_reason() -> None:
     found = results(budget=parse_budget("flash=10KiB,ram=8KiB,latency=10ms,accuracy=90%"))
     assert found.answer is not None
-    assert found.best == "gru-16-int8-micro"
-    assert found.answer.headline.endswith("Within the budget, GRU 16 in int8 for micro is the best.")
-    assert sum(row.fits is True for row in found.rows) == 11
-    assert "(flash 10.0 KiB, RAM 8.0 KiB, latency 10.0 ms and accuracy 90.0 %), 11 of 75 rows fit." in said(found)
+    assert found.best == "gru-16-dynamic-phone"
+    assert found.answer.headline.endswith("Within the budget, GRU 16 in dynamic for phone is the best.")
+    assert sum(row.fits is True for row in found.rows) == 22
+    for row in (row for row in found.rows if row.fits):  # a file for a phone takes file and tensors of RAM
+        assert row.bytes is not None
+        ram = row.arena_bytes if row.target == "micro" else row.bytes + (row.activation_bytes or 0)
+        assert row.bytes <= 10 << 10
+        assert ram is not None
+        assert ram <= 8 << 10
+    assert "(flash 10.0 KiB, RAM 8.0 KiB, latency 10.0 ms and accuracy 90.0 %), 22 of 75 rows fit." in said(found)
     assert next(row for row in found.rows if row.id == found.best).fits is True
 
 

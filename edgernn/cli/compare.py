@@ -14,10 +14,13 @@ import click
 from edgernn.cli.output import json_option, note, print_json, print_table, say, say_wrapped
 from edgernn.cli.progress import progress
 from edgernn.cli.values import PLACE, WHOLE, board_names, completed
-from edgernn.errors import InputError
+from edgernn.errors import CheckFailed, InputError
 
 if TYPE_CHECKING:
     from edgernn.comparison.results import Results
+
+
+_NAMED = 3  # rows that failed
 
 
 class Listed(click.ParamType[Any]):
@@ -84,7 +87,8 @@ def command(files: tuple[Path, ...], score: float | None, as_json: bool, **optio
     """Compare LSTM with GRU and others: train, convert, verify and profile every combination of a recipe.
 
     Or compare FILES that exist, .tflite and Keras models. The folder gets results.json, results.csv, report.md,
-    report.html and plots. A second call continues where the first one ended, and may add cells, sizes and seeds.
+    report.html and plots. A second call continues where the first one ended, and may add cells, sizes and seeds. Exit
+    status 1 if rows failed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -123,8 +127,21 @@ def command(files: tuple[Path, ...], score: float | None, as_json: bool, **optio
         note(f"wrote {shlex.quote(str(output / 'report.html'))}, report.md, results.json, results.csv and plots/")
     for text in results.notes:
         note(f"note: {text}")
-    if results.artifacts and all(artifact.failed for artifact in results.artifacts):
-        raise InputError(f"compare: at least one combination must work. Found: {results.artifacts[0].failed}")
+    check_rows(results)
+
+
+def check_rows(results: Results) -> None:
+    """End with exit status 1 if rows failed; 2 if nothing worked at all."""
+    networks = [row for row in results.rows if row.kind != "baseline"]
+    if networks and not any(row.seeds for row in networks):
+        raise InputError(f"compare: at least one combination must work. Found: {networks[0].reason}")
+    if failed := [row for row in results.rows if row.failures]:
+        names = ", ".join(" ".join(filter(None, (row.name, row.scheme, row.target))) for row in failed[:_NAMED])
+        more = f" and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
+        raise CheckFailed(
+            f"compare: every row must work. Found: {len(failed)} of {len(results.rows)} failed: {names}{more}.",
+            hint="the last columns of the table, and the report, say why; the same command tries them again.",
+        )
 
 
 def _shape(options: dict[str, Any]) -> dict[str, Any]:

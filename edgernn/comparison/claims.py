@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from edgernn.comparison.evidence import Evidence
 from edgernn.comparison.learning import LEARNING_CLAIMS
 from edgernn.comparison.pairings import ratios_of
-from edgernn.comparison.results import Claim, Pairing
+from edgernn.comparison.results import Claim, Pairing, Verdict
 from edgernn.comparison.speed import speed
 from edgernn.comparison.words import amount, counted, relative, row_words
 
@@ -16,6 +16,7 @@ WEIGHTS = "A GRU has three weight blocks where an LSTM has four."
 FILE = "A GRU's file is smaller."
 MEMORY = "A GRU needs less memory."
 SPEED = "A GRU runs faster."
+MOSTLY = 0.9  # of the pairs, where the others say the opposite
 BAND = (
     "within noise if the 10th to 90th percentile over rounds includes 1, or the median is within 1 % of it; both take "
     "their turn in every round"
@@ -23,14 +24,16 @@ BAND = (
 
 
 def claims(evidence: Evidence) -> tuple[Claim, ...]:
-    """All claims, whether or not there is anything to say of them."""
-    every: tuple[Callable[[Evidence], Claim], ...] = (_gates, _weights, _file, _memory, _speed, *LEARNING_CLAIMS)
+    """All claims, if an LSTM and a GRU stand side by side; those on learning, if something was trained."""
+    if not (evidence.matches("units") or evidence.matches("parameters")):
+        return ()
+    every: tuple[Callable[[Evidence], Claim], ...] = (_gates, _weights, _file, _memory, _speed)
+    if any(model.validation or model.score is not None for model in evidence.models):
+        every += LEARNING_CLAIMS
     return tuple(claim(evidence) for claim in every)
 
 
 def _gates(evidence: Evidence) -> Claim:
-    if not evidence.has_both:
-        return Claim(GATES, "not measured", "It takes both an LSTM and a GRU.")
     figures = (
         "LSTM: input, forget and output gate. GRU: update and reset gate. Each has a candidate besides, and the LSTM "
         "carries two states from step to step, the GRU one."
@@ -82,10 +85,12 @@ def _less(
         )
     below, above = sum(ratio < 1 for ratio in ratios), sum(ratio > 1 for ratio in ratios)
     figures = f"In {counted(len(ratios), 'pair')} of equal units {relative(ratios, less, more, same)}"
+    mostly = bool(above) and below >= MOSTLY * len(ratios)
     if below and above:
-        figures += f"; it depends: {less} in {below}, {more} in {above}"
+        figures += f"; {'mostly' if mostly else 'it depends'}: {less} in {below}, {more} in {above}"
     figures += f". {_example(pairs, figure, evidence)}"
-    return Claim(claim, "yes" if below and not above else "no", figures, test="counted, without noise")
+    verdict: Verdict = "mostly" if mostly else "yes" if below and not above else "no"
+    return Claim(claim, verdict, figures, test="counted, without noise")
 
 
 def _example(pairs: Sequence[Pairing], figure: str, evidence: Evidence) -> str:
@@ -107,6 +112,8 @@ def _speed(evidence: Evidence) -> Claim:
         f"Time of a GRU over an LSTM's of equal units: {times.band}, geometric mean over pairs; {times.tally}. "
         f"{_example(times.pairs, 'latency_us', evidence)} LiteRT on this machine."
     )
+    if times.depends and times.faster >= MOSTLY * len(times.ratios):
+        return Claim(SPEED, "mostly", figures, test=BAND)
     if times.depends:
         return Claim(SPEED, "no", f"It depends. {figures}", test=BAND)
     if times.mean.is_noise:

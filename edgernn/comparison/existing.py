@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,10 +59,26 @@ def plan_files(
         files=by_id,
         hashes={id: hashlib.sha256(file.read_bytes()).hexdigest() for id, file in by_id.items()},
         given=tuple(models),
+        notes=(*base.notes, *_equal(by_id)),
     )
 
 
+def _equal(files: Mapping[str, Path]) -> list[str]:
+    """A note for files of the same content, which have a row each all the same."""
+    same: dict[bytes, list[str]] = {}
+    for id, file in files.items():
+        same.setdefault(hashlib.sha256(file.read_bytes()).digest(), []).append(f"'{id}' ({file})")
+    return [f"{' and '.join(names)} are the same file: their figures differ by noise alone." for names in same.values()
+            if len(names) > 1]  # fmt: skip
+
+
 def _id(file: Path, taken: dict[str, Path]) -> str:
-    """A legal file name from the file's, unlike those that are taken."""
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).strip("-.") or "model"
+    """A legal file name from the file's, with its folder's if that is taken, unlike those that are."""
+
+    def legal(text: str) -> str:
+        return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "model"
+
+    stem = legal(file.stem)
+    if stem in taken and file.absolute().parent.name:
+        stem = legal(f"{file.absolute().parent.name}-{file.stem}")
     return next(name for k in range(len(taken) + 1) if (name := stem if k == 0 else f"{stem}-{k + 1}") not in taken)

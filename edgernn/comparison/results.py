@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from edgernn.comparison.records import NO_CELL, Artifact, Model, Task
 
-Verdict = Literal["yes", "no", "within noise", "not measured"]
+Verdict = Literal["yes", "mostly", "no", "within noise", "not measured"]
 
 
 @dataclass(frozen=True)
@@ -208,3 +208,8 @@ class Results:
     fronts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     answer: Answer | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def trained(self) -> bool:
+        """Whether any network was trained for it, so that there is something to say of training and of seeds."""
+        return any(model.validation or model.epoch_seconds is not None for model in self.models)

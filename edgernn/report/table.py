@@ -117,10 +117,11 @@ def front_names(keys: Sequence[str]) -> str:
 
 def score_column(results: Results) -> Column:
     """The column of scores, in the task's metric: accuracy in per cent, everything else as it is."""
+    mean = ", mean over seeds" if results.trained else ""
     if results.task.metric == "accuracy":
-        return Column("score", "Accuracy", "%", "Right answers on the test samples, mean over seeds.", "more", percent)
+        return Column("score", "Accuracy", "%", f"Right answers on the test samples{mean}.", "more", percent)
     better: Better = "less" if results.task.metric == "rmse" else "more"
-    return Column("score", results.task.metric.upper() or "Score", "", "On the test samples, mean.", better, short)
+    return Column("score", results.task.metric.upper() or "Score", "", f"On the test samples{mean}.", better, short)
 
 
 def columns(results: Results) -> tuple[Column, ...]:
@@ -163,6 +164,8 @@ def columns(results: Results) -> tuple[Column, ...]:
 def _is_filled(column: Column, results: Results) -> bool:
     if column.key == "failures":
         return any(row.failures for row in results.rows)
+    if column.key == "seeds":
+        return results.trained
     if column.key == "score" and not results.task.metric:
         return False
     return column.key == "name" or any(column.value(row) is not None for row in results.rows)

@@ -10,7 +10,7 @@ from typing import Any
 from edgernn.comparison.results import Difference, Pairing, Results, Row
 from edgernn.report.table import Column, columns, kib, score_column, short, signed_points, signed_short
 
-SIGNS = {"yes": "✓", "no": "✗", "within noise": "≈", "not measured": "○"}  # of verdicts, beside the word
+SIGNS = {"yes": "✓", "mostly": "✓", "no": "✗", "within noise": "≈", "not measured": "○"}  # of verdicts, beside the word
 EQUAL = {
     "units": ("At equal units", "The same number of units: what a GRU in an LSTM's place changes."),
     "parameters": ("At equal parameters", "As many parameters: what the cell does, whatever its size."),
@@ -200,11 +200,14 @@ def caveats(results: Results) -> list[str]:
     if "bytes" in shown:
         found.append("File sizes are the model alone: the runtime that reads it takes flash, too.")
     if "score" in shown:
-        found.append(
-            "Scores hold for this data and this way of training. No other learning rate, width or depth was tried."
-        )
+        if results.trained:
+            found.append(
+                "Scores hold for this data and this way of training. No other learning rate, width or depth was tried."
+            )
+        else:
+            found.append("Scores hold for this data.")
         seeds = max((row.seeds for row in results.rows), default=0)
-        if seeds:
+        if seeds and results.trained:
             found.append(
                 f"Each trained row is a mean or median over at most {seeds} {'seed' if seeds == 1 else 'seeds'}. "
                 "Differences smaller than the spread may be chance."

@@ -152,7 +152,9 @@ def test_an_error_is_better_where_it_is_smaller() -> None:
 def test_lstms_alone_are_told_by_their_best() -> None:
     found = results(cells=("lstm",))
     assert found.pairings == ()
-    assert said(found).startswith("The best accuracy is 96.2 %, of LSTM 64 in float32 for phone.\n")
+    assert said(found).startswith(
+        "The best accuracy is 96.2 %, of LSTM 64 in float32 for phone; 2 others have the same.\n"
+    )
     assert "The smallest file is LSTM 16 in dynamic for phone, 4.9 KiB." in said(found)
     assert "GRU" not in said(found)
 

@@ -17,7 +17,7 @@ from test_docs import check_command
 
 from edgernn.judgement import Verdict
 from edgernn.metrics import Metric
-from edgernn.verification import VerifyResult
+from edgernn.verified import VerifyResult
 
 ROOT = Path(__file__).parent.parent
 

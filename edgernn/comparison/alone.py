@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from edgernn.comparison.evidence import Evidence
 from edgernn.comparison.pairings import rounds_of
 from edgernn.comparison.results import Row
@@ -22,7 +24,7 @@ def _score(rows: list[Row], metric: str) -> str:
     if not known:
         return ""
     top, score = max(known, key=lambda pair: gain(metric, pair[1], 0.0))
-    return f"The best {metric_name(metric)} is {score_text(metric, score)}, of {row_words(top)}."
+    return f"The best {metric_name(metric)} is {score_text(metric, score)}, of {row_words(top)}{_ties(known, score)}."
 
 
 def _smallest(rows: list[Row]) -> str:
@@ -30,7 +32,13 @@ def _smallest(rows: list[Row]) -> str:
     if not known:
         return ""
     row, size = min(known, key=lambda pair: pair[1])
-    return f"The smallest file is {row_words(row)}, {amount('bytes', size)}."
+    return f"The smallest file is {row_words(row)}, {amount('bytes', size)}{_ties(known, size)}."
+
+
+def _ties(known: Sequence[tuple[Row, float]], best: float) -> str:
+    """How many others have the same figure, as a clause; empty if none has."""
+    others = sum(value == best for _, value in known) - 1
+    return f"; {counted(others, 'other')} {'has' if others == 1 else 'have'} the same" if others else ""
 
 
 def _fastest(rows: list[Row], evidence: Evidence) -> str:

@@ -12,6 +12,7 @@ from edgernn.comparison.plan import PlannedArtifact, planned_artifacts
 from edgernn.comparison.records import Model, Task
 from edgernn.comparison.session import Comparison
 from edgernn.comparison.tasks import Samples
+from edgernn.comparison.words import listed
 from edgernn.errors import InputError
 from edgernn.inspection import inspect
 from edgernn.targets import INTEGER_SCHEMES
@@ -68,7 +69,7 @@ def _equal(files: Mapping[str, Path]) -> list[str]:
     same: dict[bytes, list[str]] = {}
     for id, file in files.items():
         same.setdefault(hashlib.sha256(file.read_bytes()).digest(), []).append(f"'{id}' ({file})")
-    return [f"{' and '.join(names)} are the same file: their figures differ by noise alone." for names in same.values()
+    return [f"{listed(names)} are the same file: their figures differ by noise alone." for names in same.values()
             if len(names) > 1]  # fmt: skip
 
 

@@ -85,7 +85,7 @@ def c_scheme(scheme: str) -> None:
         "float16": "--quantize float32, or int8 for a quarter of the size. Or leave --format c out.",
     }
     if scheme in answers:
-        raise InputError(f"scheme: C has float32 and int8. Found: '{scheme}'.", hint=answers[scheme])
+        raise InputError(f"scheme: must be one of float32, int8 in C. Found: '{scheme}'.", hint=answers[scheme])
 
 
 def _named(what: str, text: str, known: Mapping[str, tuple[str, ...]]) -> str:

@@ -16,7 +16,7 @@ from edgernn.devices.boards import Board
 if TYPE_CHECKING:
     from edgernn.devices.emulators.model import Cost
 
-# Cycles of an instruction in the mean, the least and the most; from the tables of cycles in the makers' manuals. A
+# Cycles of an instruction in the mean, the least and the most: a judgement, which no board has been held against. A
 # Cortex-M4 and an M33 take one for most, two for a load whose neighbours are no loads, two to four for a branch that is
 # taken. An M0 or M0+ takes two for every load and store. An M7 begins two at a time where they are independent. A small
 # RISC-V is like an M4.

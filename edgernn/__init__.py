@@ -2,9 +2,10 @@
 
 The verbs of the command line are functions here: ``edgernn.recipes``, ``edgernn.train``, ``edgernn.check``,
 ``edgernn.convert``, ``edgernn.explain`` (``convert --explain``), ``edgernn.inspect``, ``edgernn.verify``,
-``edgernn.profile`` and ``edgernn.compare``; ``edgernn.load`` opens an artifact and asks it, as ``edgernn predict``
-does. Each is imported when it is first used, so that ``import edgernn`` is cheap. A module must not bear a verb's name:
-importing it would put the module in the function's place.
+``edgernn.deploy``, ``edgernn.profile``, ``edgernn.compare`` and ``edgernn.doctor``; ``edgernn.load`` opens an artifact
+and asks it, as ``edgernn predict`` does, and ``edgernn.boards`` is what ``edgernn devices`` lists. Each is imported
+when it is first used, so that ``import edgernn`` is cheap. A module must not bear a verb's name: importing it would put
+the module in the function's place.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from edgernn.comparison.comparing import compare
     from edgernn.conversion import convert
     from edgernn.converted import ConvertResult
+    from edgernn.deployment.deploy import deploy
+    from edgernn.devices.boards import boards
+    from edgernn.diagnosis import doctor
     from edgernn.errors import (
         CheckFailed,
         EdgernnError,
@@ -53,9 +57,12 @@ _HOMES = {
     "TrainResult": "edgernn.training",
     "UnsupportedError": "edgernn.errors",
     "VerifyResult": "edgernn.verified",
+    "boards": "edgernn.devices.boards",
     "check": "edgernn.checking",
     "compare": "edgernn.comparison.comparing",
     "convert": "edgernn.conversion",
+    "deploy": "edgernn.deployment.deploy",
+    "doctor": "edgernn.diagnosis",
     "explain": "edgernn.explaining",
     "inspect": "edgernn.inspection",
     "load": "edgernn.predictor",
@@ -82,9 +89,12 @@ __all__ = [
     "UnsupportedError",
     "VerifyResult",
     "__version__",
+    "boards",
     "check",
     "compare",
     "convert",
+    "deploy",
+    "doctor",
     "explain",
     "inspect",
     "load",

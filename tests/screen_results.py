@@ -45,7 +45,6 @@ from edgernn.devices.host.operator_times import OperatorTime, OperatorTimes
 from edgernn.devices.host.probe import FreshRun
 from edgernn.devices.links.device import Facts
 from edgernn.distances import Errors
-from edgernn.doctor import diagnose
 from edgernn.errors import EnvironmentProblem
 from edgernn.explanation import Explanation
 from edgernn.judgement import Verdict
@@ -255,8 +254,8 @@ def devices() -> None:
 def doctor() -> None:
     there = {"numpy": "2.4.6", "click": "8.5.1", "rich": "15.0.0", "flatbuffers": "25.12.19", "keras": "3.2.0",
              "ai-edge-litert": "2.3.0", "tflite-micro": "0.dev20261023182759"}  # fmt: skip
-    found = diagnose(lambda package, module: there.get(package, ""), "Linux-x86_64")
-    python = "/home/ada/.venv/bin/python"
+    found = edgernn.doctor(lambda package, module: there.get(package, ""), "Linux-x86_64")
+    python = "/home/pi/.venv/bin/python"
     print_diagnosis(replace(found, edgernn="1.2.3", python="3.11.7", executable=python, platform="Linux"))
 
 

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement as Declared
 
 from edgernn.cli.main import run
 from edgernn.devices.host.packages import LITERT_PACKAGES
-from edgernn.doctor import REQUIREMENTS, Finding, diagnose, install_command, installed_version
+from edgernn.diagnosis import REQUIREMENTS, Finding, doctor, install_command, installed_version
 
 PROJECT = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]
 PLATFORMS = [("Linux", "x86_64"), ("Linux", "aarch64"), ("Linux", "armv7l"), ("Darwin", "arm64")]
@@ -26,7 +26,7 @@ def declared() -> list[tuple[str, Declared]]:
 
 
 def findings(installed: dict[str, str], platform: str = "Linux-x86_64") -> dict[str, Finding]:
-    diagnosis = diagnose(lambda package, module: installed.get(package, ""), platform)
+    diagnosis = doctor(lambda package, module: installed.get(package, ""), platform)
     return {finding.requirement.package: finding for finding in diagnosis.findings}
 
 
@@ -92,7 +92,7 @@ def test_on_32_bit_arm_the_other_runtime_is_asked_for() -> None:
     ],
 )
 def test_the_runtime_is_the_first_that_is_installed(installed: dict[str, str], runtime: str) -> None:
-    diagnosis = diagnose(lambda package, module: installed.get(package, ""))
+    diagnosis = doctor(lambda package, module: installed.get(package, ""))
     assert (diagnosis.runtime, diagnosis.runtime_version) == (runtime, installed.get(runtime, ""))
     assert {entry.package for entry in LITERT_PACKAGES} <= {need.package for need in REQUIREMENTS}
 
@@ -106,7 +106,7 @@ def test_the_runtime_is_the_first_that_is_installed(installed: dict[str, str], r
     ],
 )
 def test_only_the_base_install_decides(installed: dict[str, str], works: bool) -> None:
-    assert diagnose(lambda package, module: installed.get(package, "")).base_works is works
+    assert doctor(lambda package, module: installed.get(package, "")).base_works is works
 
 
 def test_versions_are_those_of_this_python() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from edgernn.cli.output import json_option, print_json, print_table, say
-from edgernn.doctor import Diagnosis, diagnose
+from edgernn.diagnosis import Diagnosis, doctor
 from edgernn.errors import EnvironmentProblem
 
 
@@ -16,7 +16,7 @@ def command(as_json: bool) -> None:
 
     Exit status 0 if the base install is whole; extras may be missing.
     """
-    diagnosis = diagnose()
+    diagnosis = doctor()
     if as_json:
         print_json(_document(diagnosis))
     else:

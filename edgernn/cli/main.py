@@ -162,7 +162,7 @@ def guarded(action: Callable[[], int]) -> int:
     except ModuleNotFoundError as error:
         if not error.name or error.name.partition(".")[0] == PROGRAM:
             return _fail_inside(error)
-        from edgernn.doctor import install_command
+        from edgernn.diagnosis import install_command
 
         return _fail(f"package '{error.name}': is needed here and not installed.", install_command(error.name))
     except Exception as error:

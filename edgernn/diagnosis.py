@@ -107,7 +107,7 @@ class Diagnosis:
         return all(finding.state == "ok" for finding in self.findings if not finding.requirement.extra)
 
 
-def diagnose(installed: Callable[[str, str], str] | None = None, system_and_machine: str = "") -> Diagnosis:
+def doctor(installed: Callable[[str, str], str] | None = None, system_and_machine: str = "") -> Diagnosis:
     """Look up every requirement.
 
     Args:

@@ -120,9 +120,10 @@ def test_conforms(name: str, scheme: Scheme, target: Target, form: Form, runtime
     assert compile_graph(read.graph, options, samples, ABOUT) == content, "conversion must be deterministic"
     keep_promise(content, promised(target.name, None))
     if scheme in INTEGER_SCHEMES and (integer_io or not case.mask):  # a mask is taken from float inputs, where shown
-        ends = 0 if integer_io else len(read.graph.inputs) + len(read.graph.outputs)
-        found = floats_behind_integers(content) if name in AHEAD and not integer_io else floats(content)
-        assert found <= ends, "float tensors only where an integer model shows float inputs and outputs"
+        ahead, behind, between = float_tensors(content)
+        assert between == 0, "no float between integers"
+        assert ahead <= (0 if integer_io else len(read.graph.inputs)) or name in AHEAD, "inputs alone, or what is named"
+        assert not (integer_io and behind), "no float where inputs and outputs are integers"
     otherwise = case.wide_tolerance if scheme == "int16x8" else case.int8_tolerance
     tolerance = TOLERANCE.get((scheme, target.name), otherwise)
     for runtime in runtimes:
@@ -134,25 +135,26 @@ def test_conforms(name: str, scheme: Scheme, target: Target, form: Form, runtime
         assert relative_error(outputs, expected) <= tolerance, runtime
 
 
-def floats(content: bytes) -> int:
-    """How many float tensors an artifact has."""
-    from edgernn.converters.tflite.reader import read_tflite
+def float_tensors(content: bytes) -> tuple[int, int, int]:
+    """How many float tensors there are that no integer leads to, that lead to no integer, and between integers.
 
-    return sum(tensor.dtype == "float32" for graph in read_tflite(content).subgraphs for tensor in graph.tensors)
-
-
-def floats_behind_integers(content: bytes) -> int:
-    """How many float tensors there are, but for those that are made of float inputs and constants alone."""
+    A float that is both, as of a model without integers, is counted behind.
+    """
     from edgernn.converters.tflite.reader import read_tflite
 
     main, *others = read_tflite(content).subgraphs
     float32 = {k for k, tensor in enumerate(main.tensors) if tensor.dtype == "float32"}
     made = {k for operator in main.operators for k in operator.outputs}
+    behind = set(float32)
+    for operator in reversed(main.operators):
+        if not behind.issuperset(operator.outputs):
+            behind.difference_update(operator.inputs)
     ahead = {k for k in float32 if k not in made}  # inputs and constants
     for operator in main.operators:
         if ahead.issuperset(k for k in operator.inputs if k >= 0 and k in float32 | made):
             ahead.update(float32.intersection(operator.outputs))
-    return len(float32 - ahead) + sum(tensor.dtype == "float32" for graph in others for tensor in graph.tensors)
+    inside = sum(tensor.dtype == "float32" for graph in others for tensor in graph.tensors)
+    return len(ahead - behind), len(behind), len(float32 - ahead - behind) + inside
 
 
 def masks_of(content: bytes) -> list[dict[str, Any]]:

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
 import json
-import os
-import pty
 import re
-import struct
-import subprocess
-import sys
-import termios
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +12,7 @@ import pytest
 import screen_results
 from hypothesis import given
 from hypothesis import strategies as st
+from real_terminal import shown
 from rich.console import Console
 from rich.progress import Progress
 
@@ -71,26 +65,8 @@ def test_a_stage_has_a_total_and_a_time_of_its_own() -> None:
 
 def test_a_real_terminal_never_shows_a_question_mark() -> None:
     screen_results.converted()
-    main, side = pty.openpty()
-    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 60, 0, 0))
     words = ["profile", str(screen_results.folder() / "micro.tflite"), "--runs", "3", "--min-seconds", "0.05"]
-    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    environment |= {"TERM": "xterm", "PYTHONPATH": str(Path(__file__).parent.parent)}
-    shown = b""
-    command = [sys.executable, "-m", "edgernn", *words]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=side, env=environment) as process:
-        os.close(side)
-        while True:
-            try:
-                part = os.read(main, 4096)
-            except OSError:  # its other end is closed
-                break
-            if not part:
-                break
-            shown += part
-        os.close(main)
-        assert process.wait() == 0
-    text = re.sub("\x1b\\[[0-9;?]*[a-zA-Z]", "", shown.decode())
+    text = shown(words, 60, "stderr")
     assert "cold starts" in text
     assert "%, 0:0" in text
     assert "?" not in text

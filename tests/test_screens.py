@@ -6,19 +6,14 @@
 from __future__ import annotations
 
 import ast
-import fcntl
-import os
-import pty
 import re
-import struct
-import subprocess
 import sys
-import termios
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from real_terminal import shown
 from rich.cells import cell_len
 from screen_results import NAME, SCREENS
 
@@ -129,24 +124,7 @@ def test_a_cell_stays_whole_and_what_is_dropped_is_said(
 
 def test_the_width_is_that_of_the_terminal_itself() -> None:
     """A real terminal, of no size that a variable tells."""
-    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
-    main, side = pty.openpty()
-    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 70, 0, 0))
-    command = [sys.executable, "-m", "edgernn", "devices", "--kind", "linux"]
-    with subprocess.Popen(command, stdout=side, stderr=subprocess.DEVNULL, env=environment) as process:
-        os.close(side)
-        text = b""
-        while True:
-            try:
-                part = os.read(main, 4096)
-            except OSError:  # its other end is closed
-                break
-            if not part:
-                break
-            text += part
-        os.close(main)
-        assert process.wait() == 0
-    lines = re.sub("\x1b.*?m", "", text.decode()).splitlines()
+    lines = shown(["devices", "--kind", "linux"], 70, "stdout").splitlines()
     assert max(map(len, lines)) <= 70
     assert any(line.startswith("raspberry-pi-zero-2-w ") for line in lines)
     assert any("Not shown for want of room: Board" in line for line in lines)

@@ -108,6 +108,9 @@ def unsupported() -> Any:
     x = layers.ConvLSTM1D(4, 3)(layers.Reshape((20, 9, 1))(entry))
     x = layers.Reshape((7, 4))(x)
     x = layers.Conv1D(8, 3, data_format="channels_first", padding="same")(x)
+    x = layers.Bidirectional(layers.LSTM(4, return_sequences=True))(layers.BatchNormalization()(x))
+    x = layers.TimeDistributed(layers.Normalization(mean=0.0, variance=1.0))(layers.LayerNormalization()(x))
+    x = layers.PReLU()(layers.Dense(4)(x))
     return keras.Model(entry, layers.GRU(8)(layers.MultiHeadAttention(2, 8)(x, x)))
 
 

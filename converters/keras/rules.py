@@ -86,7 +86,9 @@ def relu_has_no_threshold(layer: KerasLayer) -> str | None:
 def variance_is_not_negative(layer: KerasLayer) -> str | None:
     """Variances must not be negative, nor zero where nothing is added to them."""
     learned = layer.class_name == "BatchNormalization"
-    values = layer.weights["moving_variance" if learned else "variance"]
+    values = layer.weights.get("moving_variance" if learned else "variance")
+    if values is None:  # beside a layer that is refused, nobody has read the weights
+        return None
     least = float(values.min(initial=1.0)) + (float(layer.config.get("epsilon", 1e-3)) if learned else 0.0)
     return f"{least:.3g}" if least < 0 or (learned and least == 0) else None
 

@@ -41,7 +41,7 @@ class Way:
         memory: bytes: of a phone the tensors that live at once, of a micro the smallest arena that works, of C its
             working memory; None where it is not known.
         boards: names of those that it fits, of those that it is for.
-        too_small: names of the others.
+        too_small: names of those that cannot hold it; what is not known, as without TFLite-Micro, is neither.
         refused: why it cannot be made, or does not run; else empty.
     """
 
@@ -243,8 +243,9 @@ def _c(convert_it: _Convert, scheme: str) -> Way:
 
 
 def _names(fits: Sequence[Fit]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Of the boards that it fits, and of the others."""
-    return tuple(fit.board.name for fit in fits if fit.fits), tuple(fit.board.name for fit in fits if not fit.fits)
+    """Of the boards that it fits, and of those that are too small; what was not measured is neither."""
+    fitting, small = ([fit.board.name for fit in fits if fit.fits is found] for found in (True, False))
+    return tuple(fitting), tuple(small)
 
 
 def _stream(convert_it: _Convert) -> tuple[bool, str]:

@@ -124,6 +124,14 @@ def test_every_obstacle_is_named_whatever_its_kind() -> None:
     assert all(hint for _, hint in found.obstacles)
 
 
+def test_without_tflite_micro_no_board_is_called_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgernn.checking.on_micro", lambda content: None)
+    found = way(edgernn.check(model("lstm")), "micro", "int8")
+    assert (found.memory, found.boards, found.refused) == (None, (), "")
+    assert found.size
+    assert "esp32" not in found.too_small  # a board whose flash is too small is one, whatever memory is needed
+
+
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model("lstm").save(tmp_path / "lstm.keras")
     assert run(["check", str(tmp_path / "lstm.keras")]) == 0

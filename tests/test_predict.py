@@ -229,3 +229,19 @@ def test_what_a_conversion_returns_is_an_artifact_everywhere(tmp_path: Path) -> 
     assert edgernn.StreamingSession(edgernn.convert(model, streaming=True)).hop == 1
     with pytest.raises(InputError, match="C must be in a folder"):
         edgernn.load(edgernn.convert(model, format="c"))
+
+
+@pytest.mark.parametrize("steps", [13, 29])
+def test_masks_of_a_stream_are_computed_for_the_caller(steps: int, tmp_path: Path) -> None:
+    """Integer inputs, from which no mask can be told, and recordings of prime lengths with holes and padding."""
+    import keras
+
+    layers = keras.layers
+    whole = keras.Sequential([keras.Input((None, 3)), layers.Masking(), layers.LSTM(17, return_sequences=True)])
+    randomize(whole, 8)
+    model = keras.Sequential([keras.Input((steps, 3), name="x"), *whole.layers])
+    x = np.random.default_rng(9).standard_normal((40, steps, 3)).astype("f4")
+    x[::2, -4:], x[1::3, 2] = 0, 0
+    options: dict[str, Any] = {"quantize": "int8", "target": "micro", "io": "int8", "calibration": x}
+    edgernn.convert(model, tmp_path / "s.tflite", streaming=True, **options)
+    assert near(edgernn.load(tmp_path / "s.tflite", "micro").predict(x), np.asarray(whole(x)), "int8")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgernn.cli.options import architecture_option
 from edgernn.cli.output import json_option, note, print_block, print_json, print_table, say, say_wrapped
 from edgernn.cli.progress import progress
 from edgernn.cli.values import PLACE, WHOLE
@@ -21,11 +22,7 @@ _MEMORY = {"phone": "tensors", "micro": "arena", "c": "RAM"}
 @click.command()
 @click.argument("model", type=PLACE)
 @click.option("--steps", type=WHOLE, help="Number of time steps, where the model leaves it open.")
-@click.option(
-    "--architecture",
-    type=PLACE,
-    help="Of a MODEL that holds only weights, the JSON of Keras's model.to_json().",
-)
+@architecture_option
 @json_option
 def command(model: Path, steps: int | None, architecture: Path | None, as_json: bool) -> int:
     """Say whether MODEL, trained or not, can be converted, to what, and what each kind of artifact would cost.
@@ -78,7 +75,7 @@ def _row(way: Way) -> tuple[object, ...]:
     if way.size is None:
         return (way.target, way.scheme, None, None, "", "", way.refused)
     count = len(way.boards) + len(way.too_small)
-    fits = f"{len(way.boards)} of {count}" if way.too_small else f"all {count}"
+    fits = f"{len(way.boards)} of {count}" if way.too_small else f"all {count}" if count else "not known"
     if 0 < len(way.too_small) <= _NAMED:
         fits += f", not {', '.join(way.too_small)}"
     return (way.target, way.scheme, way.size, way.memory, _MEMORY[way.target], fits, way.refused)

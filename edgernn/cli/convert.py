@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgernn.cli.explained import print_explanation
+from edgernn.cli.options import architecture_option
 from edgernn.cli.output import (
     json_option,
     kib,
@@ -112,11 +113,7 @@ if TYPE_CHECKING:
 @click.option("--explain", is_flag=True, help="Tell of every tensor its range, scale and what it costs, with advice.")
 @click.option("--report", type=FILE, help="Write what --explain tells as an HTML page too, with histograms.")
 @click.option("--force", is_flag=True, help="Write C among other files; none is deleted or overwritten.")
-@click.option(
-    "--architecture",
-    type=PLACE,
-    help="Of a MODEL that holds only weights, the JSON of Keras's model.to_json().",
-)
+@architecture_option
 @json_option
 def command(
     model: Path,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgernn.cli.kernels import kernels_rows, print_reasons
+from edgernn.cli.options import architecture_option
 from edgernn.cli.output import json_option, kib, note, print_block, print_json, print_table, say
 from edgernn.cli.values import PLACE, WHOLE
 
@@ -25,11 +26,7 @@ COUNTED = {
 @click.command()
 @click.argument("model", type=PLACE)
 @click.option("--steps", type=WHOLE, help="Number of time steps, where a Keras model leaves it open.")
-@click.option(
-    "--architecture",
-    type=PLACE,
-    help="Of a MODEL that holds only weights, the JSON of Keras's model.to_json().",
-)
+@architecture_option
 @json_option
 def command(model: Path, steps: int | None, architecture: Path | None, as_json: bool) -> None:
     """Show what MODEL is made of: a .keras or .h5 file, or a .tflite of any tool."""

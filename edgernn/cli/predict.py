@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgernn.cli.options import runtime_option
 from edgernn.cli.output import json_option, note, print_json, say_csv
 from edgernn.cli.progress import progress
 from edgernn.cli.values import FILE, PLACE
@@ -29,9 +30,7 @@ KINDS = (".csv", ".npz", ".npy")
     help="Samples: .npz, .npy, .csv, .wav, or a folder of recordings.",
 )
 @click.option("-o", "--output", type=FILE, help="Write the answers to this .csv, .npz or .npy instead.")
-@click.option(
-    "--runtime", metavar="litert|micro|c", help="What runs the artifact.  [default: litert; c for a folder of C]"
-)
+@runtime_option
 @json_option
 def command(artifact: Path, data: Path, output: Path | None, runtime: str | None, as_json: bool) -> None:
     """Print what ARTIFACT, a .tflite of any tool or a folder of C, answers to samples.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, assert_never
 
 import click
 
+from edgernn.cli.options import architecture_option, runtime_option
 from edgernn.cli.output import json_option, note, print_json, print_table, say_wrapped
 from edgernn.cli.progress import progress
 from edgernn.cli.values import PLACE
@@ -27,9 +28,7 @@ if TYPE_CHECKING:
     type=PLACE,
     help="Samples: .npz, .npy, .csv, .wav, or a folder of recordings; targets under 'y'.",
 )
-@click.option(
-    "--runtime", metavar="litert|micro|c", help="What runs the artifact.  [default: litert; c for a folder of C]"
-)
+@runtime_option
 @click.option("--device", help="Run a folder of C on an emulated machine: qemu:cortex-m4, say.")
 @click.option(
     "--max-loss",
@@ -44,11 +43,7 @@ if TYPE_CHECKING:
     metavar="keras|reference",
     help="What to compare with: Keras itself, or edgernn's float arithmetic.  [default: Keras if it is installed]",
 )
-@click.option(
-    "--architecture",
-    type=PLACE,
-    help="Of a MODEL that holds only weights, the JSON of Keras's model.to_json().",
-)
+@architecture_option
 @json_option
 def command(
     model: Path,
